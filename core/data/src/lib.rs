@@ -1,0 +1,1 @@
+//! Pictures, preprocessing, labels and model cards.

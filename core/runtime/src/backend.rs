@@ -1,0 +1,360 @@
+//! What a compute backend must be able to do.
+
+use std::fmt::Debug;
+
+use crate::{BackendError, Shape, Tensor, Window};
+
+/// The result of a kernel.
+pub type Computed<T = Tensor> = Result<T, BackendError>;
+
+/// What a convolution does to its sums before it stores them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Epilogue {
+    /// Stores them as they are.
+    #[default]
+    None,
+    /// Stores max(sum, 0).
+    Rectify,
+}
+
+/// What happens where several windows chose the same cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// Signals add up: unpooling is then the adjoint of pooling.
+    #[default]
+    Sum,
+    /// The last window in row-major order wins.
+    Overwrite,
+}
+
+/// By what an average pooling divides the sum of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Divisor {
+    /// By the number of cells of the map under the window.
+    #[default]
+    Cells,
+    /// By the number of cells of the padded map under the window (`count_include_pad`); cells
+    /// beyond the padding, which ceil rounding can reach, do not count.
+    PaddedCells,
+}
+
+/// Whether a matrix is read as it is or transposed (its last two axes exchanged).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Orientation {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Rows and columns exchanged.
+    Transposed,
+}
+
+/// An element-wise function of one value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    /// max(x, 0).
+    Rectify,
+    /// x limited to `low..=high`.
+    Clip {
+        /// The smallest result.
+        low: f32,
+        /// The largest result.
+        high: f32,
+    },
+    /// x · factor.
+    Scale(f32),
+    /// 1 / x.
+    Reciprocal,
+    /// eˣ.
+    Exponential,
+}
+
+/// An element-wise function of two values, broadcast as in ONNX (trailing axes aligned).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Binary {
+    /// a + b.
+    Add,
+    /// a − b.
+    Subtract,
+    /// a · b.
+    Multiply,
+    /// a / b.
+    Divide,
+    /// a where `low < b < high`, else 0: a signal gated by the input of a rectifier or clip.
+    Gate {
+        /// Exclusive lower limit.
+        low: f32,
+        /// Exclusive upper limit.
+        high: f32,
+    },
+}
+
+/// Local response normalization across channels (Krizhevsky et al. 2012, section 3.3, in the form
+/// of ONNX: `y = x / (bias + alpha / size · Σ x²)^beta` over `size` neighbouring channels).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResponseNormalization {
+    /// Number of channels summed over.
+    pub size: usize,
+    /// Factor of the sum of squares.
+    pub alpha: f32,
+    /// Exponent.
+    pub beta: f32,
+    /// Constant below the exponent.
+    pub bias: f32,
+}
+
+/// Values to write over a part of one image's map, for interventions.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// The image within the batch.
+    pub row: usize,
+    /// The channels, `None` for all.
+    pub channels: Option<Vec<usize>>,
+    /// The cells, clipped to the map; `None` for all.
+    pub region: Option<crate::Region>,
+    /// What is written: one number per channel of the patch, or a value per cell in row-major
+    /// order `[channel, height, width]` of the patch.
+    pub values: Vec<f32>,
+}
+
+/// A place where networks are computed.
+///
+/// Few kernels are required; the others have a default that is correct before it is fast. Calls
+/// may only enqueue work: nothing need be finished before values are read. A backend that lacks
+/// something says so with [`BackendError::Unsupported`]; nothing falls back silently.
+///
+/// Every kernel treats the images of a batch independently and in an order of operations that is
+/// fixed by shapes alone: a picture's result has the same bits in any batch and with any number of
+/// threads.
+///
+/// Operands must lie where [`Backend::upload`] puts them. Maps are
+/// `[batch, channel, height, width]`.
+pub trait Backend: Debug + Send + Sync {
+    /// Returns the name that manifests record, such as `cpu`.
+    fn name(&self) -> &str;
+
+    /// Brings a host tensor to the backend's memory; a clone where that is the host.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    fn upload(&self, tensor: &Tensor) -> Computed;
+
+    /// Correlates maps with filters (the machine-learning convolution).
+    ///
+    /// # Shapes
+    /// input `[n, c, h, w]`, filters `[m, c / groups, kh, kw]`, bias `[m]`; result `[n, m, oh, ow]`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn convolution(
+        &self,
+        input: &Tensor,
+        filters: &Tensor,
+        bias: Option<&Tensor>,
+        geometry: &ConvolutionGeometry,
+        epilogue: Epilogue,
+    ) -> Computed;
+
+    /// The adjoint of [`Backend::convolution`]: filters a signal with the transposed filters.
+    ///
+    /// # Shapes
+    /// signal `[n, m, oh, ow]`; result `restored`, which is `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn transposed_convolution(
+        &self,
+        signal: &Tensor,
+        filters: &Tensor,
+        geometry: &ConvolutionGeometry,
+        restored: &Shape,
+    ) -> Computed;
+
+    /// Takes the maximum of every window, padding excluded. Returns the maxima and the switches:
+    /// for each the position `row · width + column` of the first maximum in row-major order.
+    /// NaN counts as larger than any number.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn max_pooling(
+        &self,
+        input: &Tensor,
+        window: &Window,
+        output: [usize; 2],
+    ) -> Computed<(Tensor, Tensor)>;
+
+    /// Puts each value back where its maximum stood, and zero elsewhere. Zeiler & Fergus (2013),
+    /// section 2.1.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn unpooling(
+        &self,
+        signal: &Tensor,
+        switches: &Tensor,
+        restored: &Shape,
+        overlap: Overlap,
+    ) -> Computed;
+
+    /// Averages every window.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn average_pooling(
+        &self,
+        input: &Tensor,
+        window: &Window,
+        output: [usize; 2],
+        divisor: Divisor,
+    ) -> Computed;
+
+    /// The adjoint of [`Backend::average_pooling`].
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn average_unpooling(
+        &self,
+        signal: &Tensor,
+        window: &Window,
+        restored: &Shape,
+        divisor: Divisor,
+    ) -> Computed;
+
+    /// Multiplies matrices over the last two axes; leading axes broadcast as in ONNX `MatMul`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn matrix_product(
+        &self,
+        a: &Tensor,
+        a_orientation: Orientation,
+        b: &Tensor,
+        b_orientation: Orientation,
+    ) -> Computed;
+
+    /// Applies a function to every element.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    fn unary(&self, function: Unary, input: &Tensor) -> Computed;
+
+    /// Applies a function to every pair of elements, broadcasting both operands.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not broadcast.
+    fn binary(&self, function: Binary, a: &Tensor, b: &Tensor) -> Computed;
+
+    /// Sums over `axes`, which stay with extent 1. The order of summation depends on shape alone.
+    ///
+    /// # Errors
+    /// Fails when an axis does not exist.
+    fn sum(&self, input: &Tensor, axes: &[usize]) -> Computed;
+
+    /// Takes the largest element over `axes`, which stay with extent 1.
+    ///
+    /// # Errors
+    /// Fails when an axis does not exist.
+    fn maximum(&self, input: &Tensor, axes: &[usize]) -> Computed;
+
+    /// Joins tensors along an axis.
+    ///
+    /// # Errors
+    /// Fails when the other axes differ.
+    fn concatenation(&self, inputs: &[&Tensor], axis: usize) -> Computed;
+
+    /// Cuts `start..start + length` out of an axis.
+    ///
+    /// # Errors
+    /// Fails when the range leaves the axis.
+    fn slice(&self, input: &Tensor, axis: usize, start: usize, length: usize) -> Computed;
+
+    /// Normalizes responses across channels.
+    ///
+    /// # Errors
+    /// Fails when the input has no maps.
+    fn response_normalization(&self, input: &Tensor, form: &ResponseNormalization) -> Computed;
+
+    /// Multiplies a signal with the exact transposed Jacobian of
+    /// [`Backend::response_normalization`] at `input`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn response_normalization_adjoint(
+        &self,
+        signal: &Tensor,
+        input: &Tensor,
+        form: &ResponseNormalization,
+    ) -> Computed;
+
+    /// Scales and shifts every channel of maps (or of `[n, c]` features).
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn affine(&self, input: &Tensor, scale: &Tensor, shift: Option<&Tensor>) -> Computed {
+        let mut extents = vec![1; input.shape().rank().saturating_sub(1)];
+        if let Some(channels) = extents.first_mut() {
+            *channels = scale.shape().volume();
+        }
+        let per_channel = |tensor: &Tensor| self.reshape(tensor, &Shape::new(&extents));
+        let scaled = self.binary(Binary::Multiply, input, &per_channel(scale)?)?;
+        match shift {
+            Some(shift) => self.binary(Binary::Add, &scaled, &per_channel(shift)?),
+            None => Ok(scaled),
+        }
+    }
+
+    /// Turns scores along an axis into probabilities.
+    ///
+    /// # Errors
+    /// Fails when the axis does not exist.
+    fn softmax(&self, input: &Tensor, axis: usize) -> Computed {
+        let largest = self.maximum(input, &[axis])?;
+        let shifted = self.binary(Binary::Subtract, input, &largest)?;
+        let exponentials = self.unary(Unary::Exponential, &shifted)?;
+        let total = self.sum(&exponentials, &[axis])?;
+        self.binary(Binary::Divide, &exponentials, &total)
+    }
+
+    /// Multiplies a signal with the transposed Jacobian of [`Backend::softmax`] at its `output`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn softmax_adjoint(&self, signal: &Tensor, output: &Tensor, axis: usize) -> Computed {
+        let weighted = self.binary(Binary::Multiply, signal, output)?;
+        let total = self.sum(&weighted, &[axis])?;
+        let centred = self.binary(Binary::Subtract, signal, &total)?;
+        self.binary(Binary::Multiply, &centred, output)
+    }
+
+    /// Returns the same values in the same row-major order with another shape.
+    ///
+    /// # Errors
+    /// Fails when the volumes differ.
+    fn reshape(&self, input: &Tensor, shape: &Shape) -> Computed {
+        self.upload(&input.to_host()?.with_shape(shape.clone())?)
+    }
+
+    /// Picks rows of axis 0, any number of times each.
+    ///
+    /// # Errors
+    /// Fails when a row does not exist.
+    fn select(&self, input: &Tensor, rows: &[usize]) -> Computed {
+        self.upload(&crate::host::select(&input.to_host()?, rows)?)
+    }
+
+    /// Writes patches over parts of single images.
+    ///
+    /// # Errors
+    /// Fails when a patch does not fit.
+    fn overwrite(&self, input: &Tensor, patches: &[Patch]) -> Computed {
+        self.upload(&crate::host::overwrite(&input.to_host()?, patches)?)
+    }
+}
+
+/// How filters slide over maps, and how channels are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvolutionGeometry {
+    /// The window of one filter.
+    pub window: Window,
+    /// Number of groups of channels that do not see each other; 1 for an ordinary convolution.
+    pub groups: usize,
+}

@@ -1,0 +1,89 @@
+//! What can go wrong while computing.
+
+use thiserror::Error;
+
+use crate::{Element, LayerKind, Shape};
+
+/// An error of a backend: a kernel was given what it cannot compute, or the device failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// A tensor was made of too few or too many values.
+    #[error("shape {shape} needs {} values, got {count}", shape.volume())]
+    WrongCount {
+        /// The shape asked for.
+        shape: Shape,
+        /// The number of values given.
+        count: usize,
+    },
+    /// Values were asked of a tensor of positions, or the other way round.
+    #[error("the tensor does not hold {0:?}")]
+    WrongElement(Element),
+    /// A host operation met a tensor that lies on a device.
+    #[error("the tensor lies on a device; read it back first")]
+    NotOnHost,
+    /// A host tensor is not laid out in row-major order.
+    #[error("the tensor is not laid out in row-major order")]
+    NotRowMajor,
+    /// Operands of a kernel do not fit each other.
+    #[error("{kernel}: expected {expected}, got shape {actual}")]
+    Incompatible {
+        /// The kernel.
+        kernel: &'static str,
+        /// What it needs, in words.
+        expected: String,
+        /// What it was given.
+        actual: Shape,
+    },
+    /// The backend lacks a kernel. Nothing falls back to another backend by itself.
+    #[error("backend {backend} has no kernel for {kernel}")]
+    Unsupported {
+        /// The backend.
+        backend: String,
+        /// What was asked for, in words.
+        kernel: String,
+    },
+    /// The device failed or vanished.
+    #[error("device {device} failed: {reason}")]
+    Device {
+        /// The device.
+        device: String,
+        /// Its own words.
+        reason: String,
+    },
+}
+
+/// An error of one layer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LayerError {
+    /// The inputs do not fit the layer.
+    #[error("{kind}: expected {expected}, got {actual}")]
+    Invalid {
+        /// The kind of layer.
+        kind: LayerKind,
+        /// What it needs, in words.
+        expected: String,
+        /// What it was given, in words.
+        actual: String,
+    },
+    /// The record was made by a forward pass that kept outputs only.
+    #[error("{kind}: the record does not hold {missing}; run forward with Keep::Inversion")]
+    IncompleteRecord {
+        /// The kind of layer.
+        kind: LayerKind,
+        /// What is missing, in words.
+        missing: &'static str,
+    },
+    /// The layer cannot do what was asked of it.
+    #[error("{kind} cannot {what}")]
+    Unsupported {
+        /// The kind of layer.
+        kind: LayerKind,
+        /// What was asked of it, in words.
+        what: &'static str,
+    },
+    /// The backend failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}

@@ -1,0 +1,27 @@
+//! Tensors, layers, networks and their inversion.
+//!
+//! The heart is small: a [`Layer`] goes forward, a [`LayerInversion`] carries a signal back, a
+//! [`rule::BackwardRule`] says how, and a [`Composite`] of rules is a method such as the deconvnet.
+
+pub mod backend;
+pub mod composite;
+pub mod error;
+pub mod geometry;
+pub mod host;
+pub mod layer;
+pub mod network;
+pub mod rule;
+pub mod shape;
+pub mod tensor;
+
+pub use backend::{
+    Backend, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation, Overlap, Patch,
+    ResponseNormalization, Unary,
+};
+pub use composite::{Composite, Selector};
+pub use error::{BackendError, LayerError};
+pub use geometry::{Padding, Region, Rounding, Window};
+pub use layer::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work};
+pub use network::{Network, NetworkBuilder, NetworkError};
+pub use shape::Shape;
+pub use tensor::{DeviceTensor, Element, HostArray, Tensor};

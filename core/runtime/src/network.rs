@@ -1,0 +1,268 @@
+//! Networks: layers joined by values, every one addressable by the name the user knows.
+
+mod backward;
+mod field;
+mod forward;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use field::Field;
+pub use forward::{Edit, ForwardRequest, Intervention, Trace};
+
+use crate::{LayerError, LayerInversion, Shape, Tensor};
+
+/// A value of a network: an input, a constant, or the output of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueId(usize);
+
+/// A layer within a network; ids count in execution order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(usize);
+
+/// Where a value comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// Given from outside.
+    Input,
+    /// Stored in the model, and the same for every image.
+    Constant(Tensor),
+    /// Computed by a layer.
+    Layer(NodeId),
+}
+
+/// A value and what is known of it before running.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape for a batch of one image.
+    pub shape: Shape,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A layer and the values it joins.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The name the user knows.
+    pub name: String,
+    /// What it computes.
+    pub layer: Arc<dyn LayerInversion>,
+    /// What it reads, in order.
+    pub inputs: Vec<ValueId>,
+    /// What it makes.
+    pub output: ValueId,
+}
+
+/// An error of a network.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// A layer failed.
+    #[error("layer {name}: {source}")]
+    Layer {
+        /// Name of the layer.
+        name: String,
+        /// What failed.
+        source: LayerError,
+    },
+    /// The number of inputs given is not the network's.
+    #[error("the network has {expected} inputs, got {actual}")]
+    InputCount {
+        /// How many there are.
+        expected: usize,
+        /// How many were given.
+        actual: usize,
+    },
+    /// An input has another shape than the network's.
+    #[error("input {name}: expected shape {expected} for any batch, got {actual}")]
+    InputShape {
+        /// Name of the input.
+        name: String,
+        /// Its shape for one image.
+        expected: Shape,
+        /// What was given.
+        actual: Shape,
+    },
+    /// Two values or layers that are different claim one name.
+    #[error("two values are called {name}")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// A signal starts at a value that the forward pass did not record, or with another shape.
+    #[error("a signal of shape {actual} cannot start at {name}, whose shape is {expected}")]
+    Start {
+        /// Name of the value.
+        name: String,
+        /// Its shape in the forward pass.
+        expected: Shape,
+        /// Shape of the signal.
+        actual: Shape,
+    },
+    /// The forward pass did not record what the way back needs.
+    #[error("the forward pass kept no record of layer {name}")]
+    NotRecorded {
+        /// Name of the layer.
+        name: String,
+    },
+    /// An intervention does not fit.
+    #[error("cannot {what} at {name}: {reason}")]
+    Intervention {
+        /// What was to be done.
+        what: &'static str,
+        /// Where.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// A graph of layers in execution order.
+#[derive(Clone, Debug)]
+pub struct Network {
+    nodes: Vec<Node>,
+    values: Vec<Value>,
+    inputs: Vec<ValueId>,
+    outputs: Vec<ValueId>,
+    names: BTreeMap<String, ValueId>,
+}
+
+impl Network {
+    /// Returns the layers in execution order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Returns a layer.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// Returns a value.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.0]
+    }
+
+    /// Returns the inputs, in the model's order.
+    pub fn inputs(&self) -> &[ValueId] {
+        &self.inputs
+    }
+
+    /// Returns the outputs, in the model's order.
+    pub fn outputs(&self) -> &[ValueId] {
+        &self.outputs
+    }
+
+    /// Finds a value by its own name, the name of the layer that makes it, or an alias.
+    pub fn find(&self, name: &str) -> Option<ValueId> {
+        self.names.get(name).copied()
+    }
+
+    /// Lists every name that [`Network::find`] knows, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    /// Returns the layer that makes a value, if one does.
+    pub fn maker(&self, value: ValueId) -> Option<NodeId> {
+        match self.value(value).origin {
+            Origin::Layer(node) => Some(node),
+            Origin::Input | Origin::Constant(_) => None,
+        }
+    }
+
+    /// Returns the name by which the user knows a value: that of the layer that makes it.
+    pub fn name_of(&self, value: ValueId) -> &str {
+        match self.maker(value) {
+            Some(node) => &self.node(node).name,
+            None => &self.value(value).name,
+        }
+    }
+}
+
+/// Builds a network layer by layer, so that execution order and shapes are right by construction.
+#[derive(Debug, Default)]
+pub struct NetworkBuilder {
+    nodes: Vec<Node>,
+    values: Vec<Value>,
+    inputs: Vec<ValueId>,
+    names: BTreeMap<String, ValueId>,
+    taken: BTreeSet<String>,
+}
+
+impl NetworkBuilder {
+    /// Adds an input of the given shape for a batch of one image.
+    ///
+    /// # Errors
+    /// Fails when the name is taken.
+    pub fn input(&mut self, name: &str, shape: Shape) -> Result<ValueId, NetworkError> {
+        let id = self.add_value(name, shape, Origin::Input)?;
+        self.inputs.push(id);
+        Ok(id)
+    }
+
+    /// Adds a stored value.
+    ///
+    /// # Errors
+    /// Fails when the name is taken.
+    pub fn constant(&mut self, name: &str, tensor: Tensor) -> Result<ValueId, NetworkError> {
+        self.add_value(name, tensor.shape().clone(), Origin::Constant(tensor))
+    }
+
+    /// Adds a layer called `name` that reads `inputs` and makes the value `output`. A layer and
+    /// its output may bear the same name.
+    ///
+    /// # Errors
+    /// Fails when the output's name is taken or the inputs do not fit.
+    pub fn layer(
+        &mut self,
+        name: &str,
+        layer: Arc<dyn LayerInversion>,
+        inputs: &[ValueId],
+        output: &str,
+    ) -> Result<ValueId, NetworkError> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|id| &self.values[id.0].shape).collect();
+        let shape = layer
+            .output_shape(&shapes)
+            .map_err(|source| NetworkError::Layer { name: name.to_owned(), source })?;
+        let id = self.add_value(output, shape, Origin::Layer(NodeId(self.nodes.len())))?;
+        self.nodes.push(Node { name: name.to_owned(), layer, inputs: inputs.to_vec(), output: id });
+        self.names.entry(name.to_owned()).or_insert(id);
+        Ok(id)
+    }
+
+    /// Lets a value be found by a further name. An earlier owner of the name keeps it.
+    pub fn alias(&mut self, name: &str, value: ValueId) {
+        self.names.entry(name.to_owned()).or_insert(value);
+    }
+
+    /// Returns the shape of a value for a batch of one image.
+    pub fn shape(&self, value: ValueId) -> &Shape {
+        &self.values[value.0].shape
+    }
+
+    /// Ends the building.
+    pub fn finish(self, outputs: Vec<ValueId>) -> Network {
+        let Self { nodes, values, inputs, names, taken: _ } = self;
+        Network { nodes, values, inputs, outputs, names }
+    }
+
+    fn add_value(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        origin: Origin,
+    ) -> Result<ValueId, NetworkError> {
+        let id = ValueId(self.values.len());
+        if !self.taken.insert(name.to_owned()) {
+            return Err(NetworkError::DuplicateName { name: name.to_owned() });
+        }
+        self.names.insert(name.to_owned(), id);
+        self.values.push(Value { name: name.to_owned(), shape, origin });
+        Ok(id)
+    }
+}

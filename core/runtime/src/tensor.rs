@@ -1,0 +1,241 @@
+//! Tensors: immutable, cheap to clone, on the host or on a device.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{ArcArray, ArrayD, ArrayViewD, IxDyn};
+
+use crate::{BackendError, Shape};
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit floating point: every value of a network.
+    F32,
+    /// 32-bit unsigned: positions, such as the switches of max pooling.
+    U32,
+}
+
+/// Values on the host, row-major.
+#[derive(Clone, Debug)]
+pub enum HostArray {
+    /// Floating-point values.
+    F32(ArcArray<f32, IxDyn>),
+    /// Positions.
+    U32(ArcArray<u32, IxDyn>),
+}
+
+/// A tensor that a device backend holds in its own memory and its own layout.
+///
+/// The shape is the logical, row-major one that the rest of the program sees, whatever the layout.
+pub trait DeviceTensor: fmt::Debug + Send + Sync {
+    /// Returns the logical shape.
+    fn shape(&self) -> &Shape;
+    /// Returns the type of the elements.
+    fn element(&self) -> Element;
+    /// Copies the values to the host, waiting for the device where it must.
+    ///
+    /// # Errors
+    /// Fails when the device is lost or out of memory.
+    fn read(&self) -> Result<HostArray, BackendError>;
+    /// Lets the backend that made the tensor find its own type again.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// An immutable array of numbers, cheap to clone.
+///
+/// It lies on the host or on a device; reading a device's tensor back is an explicit call, so that
+/// a download is visible in the code.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    shape: Shape,
+    storage: Storage,
+}
+
+#[derive(Clone, Debug)]
+enum Storage {
+    Host(HostArray),
+    Device(Arc<dyn DeviceTensor>),
+}
+
+impl Tensor {
+    /// Makes a host tensor of values in row-major order.
+    ///
+    /// # Errors
+    /// Fails when the number of values is not the shape's volume.
+    pub fn new(shape: impl Into<Shape>, values: Vec<f32>) -> Result<Self, BackendError> {
+        let shape = shape.into();
+        let count = values.len();
+        match ArcArray::from_shape_vec(IxDyn(shape.extents()), values) {
+            Ok(array) => Ok(Self { shape, storage: Storage::Host(HostArray::F32(array)) }),
+            Err(_) => Err(BackendError::WrongCount { shape, count }),
+        }
+    }
+
+    /// Makes a host tensor of positions in row-major order.
+    ///
+    /// # Errors
+    /// Fails when the number of values is not the shape's volume.
+    pub fn indices(shape: impl Into<Shape>, values: Vec<u32>) -> Result<Self, BackendError> {
+        let shape = shape.into();
+        let count = values.len();
+        match ArcArray::from_shape_vec(IxDyn(shape.extents()), values) {
+            Ok(array) => Ok(Self { shape, storage: Storage::Host(HostArray::U32(array)) }),
+            Err(_) => Err(BackendError::WrongCount { shape, count }),
+        }
+    }
+
+    /// Makes a host tensor in which every element has the same value.
+    pub fn filled(shape: impl Into<Shape>, value: f32) -> Self {
+        let shape = shape.into();
+        let array = ArcArray::from_elem(IxDyn(shape.extents()), value);
+        Self { shape, storage: Storage::Host(HostArray::F32(array)) }
+    }
+
+    /// Makes a host tensor of zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        Self::filled(shape, 0.0)
+    }
+
+    /// Wraps a device's tensor.
+    pub fn on_device(tensor: Arc<dyn DeviceTensor>) -> Self {
+        Self { shape: tensor.shape().clone(), storage: Storage::Device(tensor) }
+    }
+
+    /// Returns the logical shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Returns the type of the elements.
+    pub fn element(&self) -> Element {
+        match &self.storage {
+            Storage::Host(HostArray::F32(_)) => Element::F32,
+            Storage::Host(HostArray::U32(_)) => Element::U32,
+            Storage::Device(tensor) => tensor.element(),
+        }
+    }
+
+    /// Returns the device's tensor, if it lies on a device.
+    pub fn device(&self) -> Option<&Arc<dyn DeviceTensor>> {
+        match &self.storage {
+            Storage::Device(tensor) => Some(tensor),
+            Storage::Host(_) => None,
+        }
+    }
+
+    /// Returns a tensor with the same values on the host; a clone when it lies there already.
+    ///
+    /// # Errors
+    /// Fails when the device cannot be read.
+    pub fn to_host(&self) -> Result<Self, BackendError> {
+        match &self.storage {
+            Storage::Host(_) => Ok(self.clone()),
+            Storage::Device(tensor) => {
+                let array = tensor.read()?;
+                Ok(Self { shape: self.shape.clone(), storage: Storage::Host(array) })
+            }
+        }
+    }
+
+    /// Borrows the values of a host tensor in row-major order.
+    ///
+    /// # Errors
+    /// Fails when the tensor lies on a device or holds positions.
+    pub fn values(&self) -> Result<&[f32], BackendError> {
+        match &self.storage {
+            Storage::Host(HostArray::F32(array)) => {
+                array.as_slice().ok_or(BackendError::NotRowMajor)
+            }
+            Storage::Host(HostArray::U32(_)) => Err(BackendError::WrongElement(Element::F32)),
+            Storage::Device(_) => Err(BackendError::NotOnHost),
+        }
+    }
+
+    /// Borrows the positions of a host tensor in row-major order.
+    ///
+    /// # Errors
+    /// Fails when the tensor lies on a device or holds floating-point values.
+    pub fn positions(&self) -> Result<&[u32], BackendError> {
+        match &self.storage {
+            Storage::Host(HostArray::U32(array)) => {
+                array.as_slice().ok_or(BackendError::NotRowMajor)
+            }
+            Storage::Host(HostArray::F32(_)) => Err(BackendError::WrongElement(Element::U32)),
+            Storage::Device(_) => Err(BackendError::NotOnHost),
+        }
+    }
+
+    /// Borrows a host tensor of floating-point values as an array.
+    ///
+    /// # Errors
+    /// Fails when the tensor lies on a device or holds positions.
+    pub fn view(&self) -> Result<ArrayViewD<'_, f32>, BackendError> {
+        match &self.storage {
+            Storage::Host(HostArray::F32(array)) => Ok(array.view()),
+            Storage::Host(HostArray::U32(_)) => Err(BackendError::WrongElement(Element::F32)),
+            Storage::Device(_) => Err(BackendError::NotOnHost),
+        }
+    }
+
+    /// Returns a host tensor with the same values in the same order and another shape, sharing
+    /// them. Backends reshape their own tensors with [`Backend::reshape`](crate::Backend::reshape).
+    ///
+    /// # Errors
+    /// Fails when the volumes differ or the tensor lies on a device.
+    pub fn with_shape(&self, shape: impl Into<Shape>) -> Result<Self, BackendError> {
+        let shape = shape.into();
+        let wrong =
+            || BackendError::WrongCount { shape: shape.clone(), count: self.shape.volume() };
+        let target = IxDyn(shape.extents());
+        let array = match &self.storage {
+            Storage::Host(HostArray::F32(array)) => {
+                HostArray::F32(array.clone().into_shape_with_order(target).map_err(|_| wrong())?)
+            }
+            Storage::Host(HostArray::U32(array)) => {
+                HostArray::U32(array.clone().into_shape_with_order(target).map_err(|_| wrong())?)
+            }
+            Storage::Device(_) => return Err(BackendError::NotOnHost),
+        };
+        Ok(Self { shape, storage: Storage::Host(array) })
+    }
+}
+
+impl From<ArrayD<f32>> for Tensor {
+    fn from(array: ArrayD<f32>) -> Self {
+        let shape = Shape::new(array.shape());
+        let array = array.as_standard_layout().into_owned().into_shared();
+        Self { shape, storage: Storage::Host(HostArray::F32(array)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_refuses_a_wrong_number_of_values() {
+        let error = Tensor::new([2, 2], vec![1.0]).unwrap_err();
+        assert_eq!(error.to_string(), "shape [2, 2] needs 4 values, got 1");
+    }
+
+    #[test]
+    fn reshaping_shares_the_values() {
+        let tensor = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        let flat = tensor.with_shape([4]).unwrap();
+        assert_eq!(flat.values().unwrap().as_ptr(), tensor.values().unwrap().as_ptr());
+    }
+
+    #[test]
+    fn a_transposed_array_becomes_row_major() {
+        let array = ndarray::arr2(&[[1.0, 2.0], [3.0, 4.0]]).reversed_axes().into_dyn();
+        assert_eq!(Tensor::from(array).values().unwrap(), [1.0, 3.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn positions_are_not_values() {
+        let switches = Tensor::indices([1], vec![3]).unwrap();
+        assert_eq!(switches.values().unwrap_err().to_string(), "the tensor does not hold F32");
+    }
+}

@@ -1,0 +1,1 @@
+//! What a Rhai script may say.

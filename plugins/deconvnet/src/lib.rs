@@ -1,0 +1,1 @@
+//! Projects the strongest activations of feature maps back to the picture.

@@ -1,0 +1,1 @@
+//! Saliency, guided backpropagation and deconvolution.
