@@ -14,6 +14,7 @@ pub mod item;
 pub mod model;
 pub mod observe;
 pub mod schema;
+pub mod suggest;
 pub mod table;
 
 pub use array::{Array, Axis, Values};
@@ -24,5 +25,5 @@ pub use findings::Findings;
 pub use item::Item;
 pub use model::{LayerDescription, ModelDescription};
 pub use observe::{Capture, Case, Disjoint, Fill, Intervention, Reduction, Region};
-pub use schema::Schema;
+pub use schema::{Parameter, ParameterError, Role, Schema, SchemaError};
 pub use table::{Cell, Table};
