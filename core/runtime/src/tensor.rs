@@ -179,6 +179,17 @@ impl Tensor {
         }
     }
 
+    /// Borrows the array of a host tensor, to share it without a copy.
+    ///
+    /// # Errors
+    /// Fails when the tensor lies on a device.
+    pub fn host_array(&self) -> Result<&HostArray, BackendError> {
+        match &self.storage {
+            Storage::Host(array) => Ok(array),
+            Storage::Device(_) => Err(BackendError::NotOnHost),
+        }
+    }
+
     /// Returns a host tensor with the same values in the same order and another shape, sharing
     /// them. Backends reshape their own tensors with [`Backend::reshape`](crate::Backend::reshape).
     ///
@@ -199,6 +210,23 @@ impl Tensor {
             Storage::Device(_) => return Err(BackendError::NotOnHost),
         };
         Ok(Self { shape, storage: Storage::Host(array) })
+    }
+}
+
+impl From<HostArray> for Tensor {
+    /// Shares the array; copies it only where it is not row-major.
+    fn from(array: HostArray) -> Self {
+        let shape = array.shape();
+        let array = match array {
+            HostArray::F32(values) if !values.is_standard_layout() => {
+                HostArray::F32(values.as_standard_layout().into_owned().into_shared())
+            }
+            HostArray::U32(values) if !values.is_standard_layout() => {
+                HostArray::U32(values.as_standard_layout().into_owned().into_shared())
+            }
+            row_major => row_major,
+        };
+        Self { shape, storage: Storage::Host(array) }
     }
 }
 
@@ -225,6 +253,13 @@ mod tests {
         let tensor = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
         let flat = tensor.with_shape([4]).unwrap();
         assert_eq!(flat.values().unwrap().as_ptr(), tensor.values().unwrap().as_ptr());
+    }
+
+    #[test]
+    fn an_array_goes_in_and_out_without_a_copy() {
+        let tensor = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        let again = Tensor::from(tensor.host_array().unwrap().clone());
+        assert_eq!(again.values().unwrap().as_ptr(), tensor.values().unwrap().as_ptr());
     }
 
     #[test]
