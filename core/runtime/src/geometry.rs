@@ -86,7 +86,7 @@ impl Window {
     pub fn seen_by(&self, outputs: Region) -> Region {
         let [height, width] = self.span();
         let first = |start: isize, axis: usize| {
-            start * self.stride[axis] as isize - self.padding_of(axis)[0] as isize
+            start * self.stride[axis].cast_signed() - self.padding_of(axis)[0].cast_signed()
         };
         let reach = |count: usize, axis: usize, span: usize| {
             count.saturating_sub(1) * self.stride[axis] + span
@@ -124,7 +124,7 @@ impl Region {
     pub fn clipped(self, size: [usize; 2]) -> Self {
         let [top, height] = clip(self.top, self.height, size[0]);
         let [left, width] = clip(self.left, self.width, size[1]);
-        Self { top: top as isize, left: left as isize, height, width }
+        Self { top: top.cast_signed(), left: left.cast_signed(), height, width }
     }
 
     /// Returns the smallest region that holds both.
@@ -132,15 +132,17 @@ impl Region {
     pub fn union(self, other: Self) -> Self {
         let top = self.top.min(other.top);
         let left = self.left.min(other.left);
-        let bottom = (self.top + self.height as isize).max(other.top + other.height as isize);
-        let right = (self.left + self.width as isize).max(other.left + other.width as isize);
+        let bottom =
+            (self.top + self.height.cast_signed()).max(other.top + other.height.cast_signed());
+        let right =
+            (self.left + self.width.cast_signed()).max(other.left + other.width.cast_signed());
         Self { top, left, height: (bottom - top) as usize, width: (right - left) as usize }
     }
 
     /// Says whether two regions share a cell.
     pub fn overlaps(&self, other: &Self) -> bool {
         let apart = |a: isize, a_len: usize, b: isize, b_len: usize| {
-            a + a_len as isize <= b || b + b_len as isize <= a
+            a + a_len.cast_signed() <= b || b + b_len.cast_signed() <= a
         };
         !apart(self.top, self.height, other.top, other.height)
             && !apart(self.left, self.width, other.left, other.width)
@@ -148,7 +150,7 @@ impl Region {
 }
 
 fn clip(start: isize, length: usize, size: usize) -> [usize; 2] {
-    let size = size as isize;
+    let size = size.cast_signed();
     let first = start.clamp(0, size);
     let end = start.saturating_add_unsigned(length).clamp(first, size);
     [first as usize, (end - first) as usize]

@@ -39,12 +39,11 @@ pub(crate) fn overwrite(input: &Tensor, patches: &[Patch]) -> Computed {
             return Err(wrong(format!("more than {} images", patch.row)));
         }
         let all: Vec<usize>;
-        let chosen = match &patch.channels {
-            Some(chosen) => chosen,
-            None => {
-                all = (0..channels).collect();
-                &all
-            }
+        let chosen = if let Some(chosen) = &patch.channels {
+            chosen
+        } else {
+            all = (0..channels).collect();
+            &all
         };
         if let Some(channel) = chosen.iter().find(|&&channel| channel >= channels) {
             return Err(wrong(format!("more than {channel} channels")));
