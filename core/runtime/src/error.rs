@@ -87,3 +87,14 @@ pub enum LayerError {
     #[error(transparent)]
     Backend(#[from] BackendError),
 }
+
+impl LayerError {
+    /// Says what a layer needs and what it was given.
+    pub(crate) fn invalid(
+        kind: LayerKind,
+        expected: impl Into<String>,
+        actual: impl Into<String>,
+    ) -> Self {
+        Self::Invalid { kind, expected: expected.into(), actual: actual.into() }
+    }
+}

@@ -1,6 +1,45 @@
 //! The heart: a layer knows how to go forward and how to be inverted.
 
+mod addition;
+mod average_pooling;
+mod batch_normalization;
+mod clip;
+mod concatenation;
+mod convolution;
+mod flatten;
+mod global_average_pooling;
+mod linear;
+mod matrix_product;
+mod max_pooling;
+mod multiplication;
+mod operand;
+mod record;
+mod rectifier;
+mod reshape;
+mod response_normalization;
+mod softmax;
+#[cfg(test)]
+mod testing;
+
 use std::fmt::{self, Debug};
+
+pub use addition::Addition;
+pub use average_pooling::AveragePooling;
+pub use batch_normalization::BatchNormalization;
+pub use clip::Clip;
+pub use concatenation::Concatenation;
+pub use convolution::Convolution;
+pub use flatten::Flatten;
+pub use global_average_pooling::{AveragedAxes, GlobalAveragePooling};
+pub use linear::Linear;
+pub use matrix_product::MatrixProduct;
+pub use max_pooling::MaxPooling;
+pub use multiplication::Multiplication;
+pub use record::{Keep, Record};
+pub use rectifier::Rectifier;
+pub use reshape::Reshape;
+pub use response_normalization::ResponseNormalization;
+pub use softmax::Softmax;
 
 use crate::{Backend, LayerError, Region, Shape, Tensor, Window};
 
@@ -14,7 +53,7 @@ pub enum LayerKind {
     AveragePooling,
     /// Scale and shift by stored statistics.
     BatchNormalization,
-    /// Limits on both sides, such as ReLU6.
+    /// Limits of which the lower is not 0; with a lower limit of 0 it is a rectifier.
     Clip,
     /// Values joined along an axis.
     Concatenation,
@@ -32,7 +71,7 @@ pub enum LayerKind {
     MaxPooling,
     /// Product of two values, broadcast.
     Multiplication,
-    /// max(x, 0).
+    /// max(x, 0), and what also limits it above, such as `ReLU6`.
     Rectifier,
     /// Other axes, same values.
     Reshape,
@@ -97,110 +136,6 @@ impl fmt::Display for LayerKind {
     }
 }
 
-/// What a forward pass keeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// The output only.
-    #[default]
-    Output,
-    /// Also what [`LayerInversion::invert`] needs: cheap clones and switches.
-    Inversion,
-}
-
-/// What a layer left behind on its way forward.
-#[derive(Clone, Debug)]
-pub struct Record {
-    output: Tensor,
-    input_shapes: Vec<Shape>,
-    saved: Vec<Tensor>,
-}
-
-impl Record {
-    /// Makes a record of an output and the shapes of the inputs it was computed from.
-    pub fn new(output: Tensor, inputs: &[&Tensor]) -> Self {
-        let input_shapes = inputs.iter().map(|input| input.shape().clone()).collect();
-        Self { output, input_shapes, saved: Vec::new() }
-    }
-
-    /// Adds what the inversion needs. A tensor of the output's rank with as many rows as the batch
-    /// belongs to the images one by one; any other is shared by all.
-    #[must_use]
-    pub fn saving(mut self, tensors: impl IntoIterator<Item = Tensor>) -> Self {
-        self.saved.extend(tensors);
-        self
-    }
-
-    /// Returns the output.
-    pub fn output(&self) -> &Tensor {
-        &self.output
-    }
-
-    /// Returns the shapes of the inputs.
-    pub fn input_shapes(&self) -> &[Shape] {
-        &self.input_shapes
-    }
-
-    /// Returns the shape of the first input.
-    ///
-    /// # Errors
-    /// Fails for a layer without inputs.
-    pub fn input_shape(&self, kind: LayerKind) -> Result<&Shape, LayerError> {
-        self.input_shapes.first().ok_or(LayerError::IncompleteRecord { kind, missing: "an input" })
-    }
-
-    /// Returns a tensor that the forward pass saved.
-    ///
-    /// # Errors
-    /// Fails when the forward pass kept outputs only.
-    pub fn saved(
-        &self,
-        index: usize,
-        kind: LayerKind,
-        missing: &'static str,
-    ) -> Result<&Tensor, LayerError> {
-        self.saved.get(index).ok_or(LayerError::IncompleteRecord { kind, missing })
-    }
-
-    /// Exchanges the output, as an intervention does.
-    #[must_use]
-    pub fn with_output(mut self, output: Tensor) -> Self {
-        self.output = output;
-        self
-    }
-
-    /// Returns the record of the given images, any number of times each: several signals can then
-    /// be carried back through one forward pass.
-    ///
-    /// # Errors
-    /// Fails when a row does not exist.
-    pub fn select(&self, backend: &dyn Backend, rows: &[usize]) -> Result<Self, LayerError> {
-        let (rank, batch) = (self.output.shape().rank(), self.output.shape().batch());
-        let saved = self
-            .saved
-            .iter()
-            .map(|tensor| {
-                if tensor.shape().rank() == rank && tensor.shape().batch() == batch {
-                    backend.select(tensor, rows)
-                } else {
-                    Ok(tensor.clone())
-                }
-            })
-            .collect::<Result<_, _>>()?;
-        let input_shapes =
-            self.input_shapes
-                .iter()
-                .map(|shape| {
-                    if shape.batch() == batch {
-                        shape.with_batch(rows.len())
-                    } else {
-                        shape.clone()
-                    }
-                })
-                .collect();
-        Ok(Self { output: backend.select(&self.output, rows)?, input_shapes, saved })
-    }
-}
-
 /// Which input cells one output cell of a layer depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -223,6 +158,19 @@ pub struct Work {
     pub parameters: u64,
 }
 
+impl Work {
+    /// Adds up the bytes around a number of multiply-adds; all numbers take four.
+    fn count(inputs: &[&Shape], output: &Shape, multiply_adds: usize, parameters: usize) -> Self {
+        let moved = inputs.iter().chain([&output]).map(|shape| shape.volume());
+        let numbers = moved.fold(parameters, usize::saturating_add) as u64;
+        Self {
+            multiply_adds: multiply_adds as u64,
+            bytes: numbers.saturating_mul(4),
+            parameters: parameters as u64,
+        }
+    }
+}
+
 /// One step of a network, with one output.
 pub trait Layer: Debug + Send + Sync {
     /// Says what the layer does.
@@ -234,7 +182,7 @@ pub trait Layer: Debug + Send + Sync {
     /// Fails when the inputs do not fit the layer.
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError>;
 
-    /// Computes the output. The record holds what `keep` asks for.
+    /// Computes the output, and the record of what `keep` asks for.
     ///
     /// # Errors
     /// Fails when the inputs do not fit or the backend does.
@@ -243,7 +191,7 @@ pub trait Layer: Debug + Send + Sync {
         backend: &dyn Backend,
         inputs: &[&Tensor],
         keep: Keep,
-    ) -> Result<Record, LayerError>;
+    ) -> Result<(Tensor, Record), LayerError>;
 
     /// Says which cells of an input one output cell depends on.
     fn reach(&self, input: usize) -> Reach;
@@ -262,7 +210,7 @@ pub trait Layer: Debug + Send + Sync {
         Err(LayerError::Unsupported { kind: self.kind(), what: "compute single tiles" })
     }
 
-    /// Counts the work of one forward pass.
+    /// Counts the work of one forward pass; nothing for inputs that do not fit.
     fn work(&self, inputs: &[&Shape]) -> Work;
 
     /// Returns a parameter by its name, `weight` or `bias` among them.

@@ -3,6 +3,7 @@
 mod backward;
 mod field;
 mod forward;
+mod intervention;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use field::Field;
-pub use forward::{Edit, ForwardRequest, Intervention, Trace};
+pub use forward::{ForwardRequest, Trace};
+pub use intervention::{Edit, Intervention};
 
 use crate::{LayerError, LayerInversion, Shape, Tensor};
 
@@ -42,6 +44,27 @@ pub struct Value {
     pub shape: Shape,
     /// Where it comes from.
     pub origin: Origin,
+    /// Whether it belongs to the images one by one, or is the same for all.
+    pub extent: Extent,
+}
+
+/// Whether a value belongs to the images one by one. What is computed of constants alone is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Axis 0 is the batch.
+    PerImage,
+    /// The same for every image.
+    Shared,
+}
+
+impl Value {
+    /// Returns the shape for a number of images.
+    pub fn shape_for(&self, images: usize) -> Shape {
+        match self.extent {
+            Extent::PerImage => self.shape.with_batch(images),
+            Extent::Shared => self.shape.clone(),
+        }
+    }
 }
 
 /// A layer and the values it joins.
@@ -64,7 +87,7 @@ pub enum NetworkError {
     /// A layer failed.
     #[error("layer {name}: {source}")]
     Layer {
-        /// Name of the layer.
+        /// Name of the layer, or of the input or constant.
         name: String,
         /// What failed.
         source: LayerError,
@@ -76,6 +99,27 @@ pub enum NetworkError {
         expected: usize,
         /// How many were given.
         actual: usize,
+    },
+    /// A network is built for one image at a time; the runs choose their batch.
+    #[error("input {name}: expected shape [1, ...], for one image, got {shape}")]
+    InputBatch {
+        /// Name of the input.
+        name: String,
+        /// Its shape.
+        shape: Shape,
+    },
+    /// A layer does not treat the images of a batch one by one.
+    #[error(
+        "layer {name} mixes the images of a batch: it makes {one} of one image, but not {count} \
+         times that of {count} images"
+    )]
+    MixedImages {
+        /// Name of the layer.
+        name: String,
+        /// Its output's shape for one image.
+        one: Shape,
+        /// A number of images that does not work.
+        count: usize,
     },
     /// An input has another shape than the network's.
     #[error("input {name}: expected shape {expected} for any batch, got {actual}")]
@@ -198,9 +242,12 @@ impl NetworkBuilder {
     /// Adds an input of the given shape for a batch of one image.
     ///
     /// # Errors
-    /// Fails when the name is taken.
+    /// Fails when the name is taken or the shape is not that of one image.
     pub fn input(&mut self, name: &str, shape: Shape) -> Result<ValueId, NetworkError> {
-        let id = self.add_value(name, shape, Origin::Input)?;
+        if shape.rank() == 0 || shape.batch() != 1 {
+            return Err(NetworkError::InputBatch { name: name.to_owned(), shape });
+        }
+        let id = self.add_value(name, shape, Origin::Input, Extent::PerImage)?;
         self.inputs.push(id);
         Ok(id)
     }
@@ -210,14 +257,16 @@ impl NetworkBuilder {
     /// # Errors
     /// Fails when the name is taken.
     pub fn constant(&mut self, name: &str, tensor: Tensor) -> Result<ValueId, NetworkError> {
-        self.add_value(name, tensor.shape().clone(), Origin::Constant(tensor))
+        let shape = tensor.shape().clone();
+        self.add_value(name, shape, Origin::Constant(tensor), Extent::Shared)
     }
 
     /// Adds a layer called `name` that reads `inputs` and makes the value `output`. A layer and
     /// its output may bear the same name.
     ///
     /// # Errors
-    /// Fails when the output's name is taken or the inputs do not fit.
+    /// Fails when the output's name is taken, the inputs do not fit, or the layer would mix the
+    /// images of a batch.
     pub fn layer(
         &mut self,
         name: &str,
@@ -225,11 +274,16 @@ impl NetworkBuilder {
         inputs: &[ValueId],
         output: &str,
     ) -> Result<ValueId, NetworkError> {
+        let failed = |source| NetworkError::Layer { name: name.to_owned(), source };
         let shapes: Vec<&Shape> = inputs.iter().map(|id| &self.values[id.0].shape).collect();
-        let shape = layer
-            .output_shape(&shapes)
-            .map_err(|source| NetworkError::Layer { name: name.to_owned(), source })?;
-        let id = self.add_value(output, shape, Origin::Layer(NodeId(self.nodes.len())))?;
+        let shape = layer.output_shape(&shapes).map_err(failed)?;
+        let per_image = |id: &ValueId| self.values[id.0].extent == Extent::PerImage;
+        let extent = if inputs.iter().any(per_image) { Extent::PerImage } else { Extent::Shared };
+        if extent == Extent::PerImage {
+            self.check_images_apart(name, layer.as_ref(), inputs, &shape)?;
+        }
+        let origin = Origin::Layer(NodeId(self.nodes.len()));
+        let id = self.add_value(output, shape, origin, extent)?;
         self.nodes.push(Node { name: name.to_owned(), layer, inputs: inputs.to_vec(), output: id });
         self.names.entry(name.to_owned()).or_insert(id);
         Ok(id)
@@ -251,18 +305,41 @@ impl NetworkBuilder {
         Network { nodes, values, inputs, outputs, names }
     }
 
+    /// Refuses a layer whose output does not grow with the batch. Two numbers of images are tried,
+    /// since an extent may happen to equal one of them.
+    fn check_images_apart(
+        &self,
+        name: &str,
+        layer: &dyn LayerInversion,
+        inputs: &[ValueId],
+        one: &Shape,
+    ) -> Result<(), NetworkError> {
+        for count in [2, 3] {
+            let shapes: Vec<Shape> =
+                inputs.iter().map(|id| self.values[id.0].shape_for(count)).collect();
+            let shapes: Vec<&Shape> = shapes.iter().collect();
+            let fits = layer.output_shape(&shapes).is_ok_and(|many| many == one.with_batch(count));
+            if !fits || one.batch() != 1 {
+                let (name, one) = (name.to_owned(), one.clone());
+                return Err(NetworkError::MixedImages { name, one, count });
+            }
+        }
+        Ok(())
+    }
+
     fn add_value(
         &mut self,
         name: &str,
         shape: Shape,
         origin: Origin,
+        extent: Extent,
     ) -> Result<ValueId, NetworkError> {
         let id = ValueId(self.values.len());
         if !self.taken.insert(name.to_owned()) {
             return Err(NetworkError::DuplicateName { name: name.to_owned() });
         }
         self.names.insert(name.to_owned(), id);
-        self.values.push(Value { name: name.to_owned(), shape, origin });
+        self.values.push(Value { name: name.to_owned(), shape, origin, extent });
         Ok(id)
     }
 }

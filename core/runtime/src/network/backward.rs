@@ -30,7 +30,7 @@ impl Network {
     ) -> Result<Vec<Tensor>, NetworkError> {
         let mut signals: BTreeMap<ValueId, Tensor> = BTreeMap::new();
         for (id, signal) in starts {
-            let expected = self.value(*id).shape.with_batch(trace.batch());
+            let expected = self.value(*id).shape_for(trace.batch());
             if *signal.shape() != expected {
                 return Err(NetworkError::Start {
                     name: self.name_of(*id).to_owned(),
@@ -70,7 +70,7 @@ impl Network {
             .map(|id| {
                 let signal = arrived.get(id).or_else(|| signals.get(id)).cloned();
                 let zeros = || {
-                    let shape = self.value(*id).shape.with_batch(trace.batch());
+                    let shape = self.value(*id).shape_for(trace.batch());
                     backend.upload(&Tensor::zeros(shape))
                 };
                 signal.map_or_else(zeros, Ok).map_err(|e| self.at(*id, e.into()))

@@ -2,64 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Network, NetworkError, NodeId, Origin, ValueId};
-use crate::{Backend, Keep, LayerError, Patch, Record, Region, Shape, Tensor};
-
-/// A change to one image of the batch on its way forward.
-#[derive(Clone, Debug)]
-pub struct Intervention {
-    /// The image within the batch.
-    pub row: usize,
-    /// The change.
-    pub edit: Edit,
-}
-
-/// What is changed.
-#[derive(Clone, Debug)]
-pub enum Edit {
-    /// Writes over a rectangle of a value.
-    Occlude {
-        /// The value, such as the network's input.
-        value: ValueId,
-        /// The rectangle; what hangs over the border is ignored.
-        region: Region,
-        /// One number per channel, or one per channel and cell.
-        fill: Vec<f32>,
-    },
-    /// Writes over whole channels of a value.
-    Replace {
-        /// The value.
-        value: ValueId,
-        /// The channels.
-        channels: Vec<usize>,
-        /// One number per channel of `channels`, or one per such channel and cell.
-        with: Vec<f32>,
-    },
-    /// Hands a layer's first input on as its output.
-    Bypass {
-        /// The layer.
-        node: NodeId,
-    },
-}
-
-impl Edit {
-    /// Returns the value that is changed.
-    fn target(&self, network: &Network) -> ValueId {
-        match *self {
-            Self::Occlude { value, .. } | Self::Replace { value, .. } => value,
-            Self::Bypass { node } => network.node(node).output,
-        }
-    }
-}
+use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, ValueId};
+use crate::{Backend, Keep, LayerError, Record, Tensor};
 
 /// What a forward pass is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct ForwardRequest<'a> {
     /// The values wanted; layers that none of them needs do not run.
     pub captures: &'a [ValueId],
-    /// What is changed on the way, in order.
+    /// What is changed on the way, in order. A value is written over after the layer that makes it
+    /// was bypassed.
     pub interventions: &'a [Intervention],
-    /// What every layer's record keeps.
+    /// What every layer's record keeps. A changed forward pass keeps no records: layers do not know
+    /// how to carry a signal back through a change.
     pub keep: Keep,
 }
 
@@ -68,6 +23,8 @@ pub struct ForwardRequest<'a> {
 pub struct Trace {
     batch: usize,
     values: BTreeMap<ValueId, Tensor>,
+    /// Those of `values` that are the same for every image.
+    shared: BTreeSet<ValueId>,
     pub(super) records: BTreeMap<NodeId, Record>,
 }
 
@@ -77,7 +34,7 @@ impl Trace {
         self.batch
     }
 
-    /// Returns a captured value; with [`Keep::Inversion`] every computed one.
+    /// Returns a captured value.
     pub fn value(&self, id: ValueId) -> Option<&Tensor> {
         self.values.get(&id)
     }
@@ -96,9 +53,12 @@ impl Trace {
         let values = self
             .values
             .iter()
-            .map(|(&id, value)| Ok((id, backend.select(value, rows)?)))
+            .map(|(&id, value)| {
+                let shared = self.shared.contains(&id);
+                Ok((id, if shared { value.clone() } else { backend.select(value, rows)? }))
+            })
             .collect::<Result<_, LayerError>>()?;
-        Ok(Self { batch: rows.len(), values, records })
+        Ok(Self { batch: rows.len(), values, shared: self.shared.clone(), records })
     }
 }
 
@@ -116,48 +76,46 @@ impl Network {
         request: &ForwardRequest<'_>,
     ) -> Result<Trace, NetworkError> {
         let batch = self.check_inputs(inputs)?;
+        self.check_interventions(request, batch)?;
         let needed = self.needed(request.captures);
         let mut uses = self.count_uses(&needed, request.captures);
         let mut live: BTreeMap<ValueId, Tensor> = BTreeMap::new();
         for (&id, tensor) in self.inputs.iter().zip(inputs) {
-            let tensor = backend.upload(tensor).map_err(|e| self.at(id, e.into()))?;
-            live.insert(id, self.edited(backend, id, tensor, request.interventions)?);
+            if uses.contains_key(&id) {
+                let tensor = backend.upload(tensor).map_err(|e| self.at(id, e.into()))?;
+                live.insert(id, self.edited(backend, id, tensor, request.interventions)?);
+            }
+        }
+        for &id in uses.keys() {
+            if let Origin::Constant(tensor) = &self.value(id).origin {
+                live.insert(id, backend.upload(tensor).map_err(|e| self.at(id, e.into()))?);
+            }
         }
         let mut records = BTreeMap::new();
         for &node_id in &needed {
             let node = self.node(node_id);
-            let failed = |source| NetworkError::Layer { name: node.name.clone(), source };
-            let mut operands = Vec::with_capacity(node.inputs.len());
-            for &id in &node.inputs {
-                operands.push(self.operand(id, &live, backend)?);
-            }
-            let operands: Vec<&Tensor> = operands.iter().collect();
-            let record = node.layer.forward(backend, &operands, request.keep).map_err(failed)?;
-            let bypassed =
-                self.bypassed(backend, node_id, &operands, &record, request.interventions)?;
-            let output = self.edited(backend, node.output, bypassed, request.interventions)?;
+            let operands = self.operands(node, &live)?;
+            let (output, record) = node
+                .layer
+                .forward(backend, &operands, request.keep)
+                .map_err(|source| NetworkError::Layer { name: node.name.clone(), source })?;
+            let output =
+                self.bypassed(backend, node_id, &operands, output, request.interventions)?;
+            let output = self.edited(backend, node.output, output, request.interventions)?;
             for &id in &node.inputs {
                 release(id, &mut uses, &mut live);
             }
-            live.insert(node.output, output.clone());
+            live.insert(node.output, output);
             if request.keep == Keep::Inversion {
-                records.insert(node_id, record.with_output(output));
+                let shared = (0..node.inputs.len())
+                    .filter(|&index| self.value(node.inputs[index]).extent == Extent::Shared);
+                records.insert(node_id, record.sharing(shared));
             }
         }
-        let captured = |id: &ValueId| request.captures.contains(id);
-        let mut values = live;
-        if request.keep == Keep::Output {
-            values.retain(|id, _| captured(id));
-        }
-        for &id in request.captures {
-            if let Origin::Constant(tensor) = &self.value(id).origin {
-                values.insert(id, tensor.clone());
-            }
-        }
-        for (node, record) in &records {
-            values.entry(self.node(*node).output).or_insert_with(|| record.output().clone());
-        }
-        Ok(Trace { batch, values, records })
+        // What is left is what was captured: everything else lost its last reader.
+        let is_shared = |id: &ValueId| self.value(*id).extent == Extent::Shared;
+        let shared = live.keys().copied().filter(is_shared).collect();
+        Ok(Trace { batch, values: live, shared, records })
     }
 
     fn check_inputs(&self, inputs: &[Tensor]) -> Result<usize, NetworkError> {
@@ -204,90 +162,16 @@ impl Network {
         uses
     }
 
-    fn operand(
+    fn operands<'a>(
         &self,
-        id: ValueId,
-        live: &BTreeMap<ValueId, Tensor>,
-        backend: &dyn Backend,
-    ) -> Result<Tensor, NetworkError> {
-        if let Origin::Constant(tensor) = &self.value(id).origin {
-            return backend.upload(tensor).map_err(|e| self.at(id, e.into()));
-        }
-        live.get(&id)
-            .cloned()
-            .ok_or_else(|| NetworkError::NotRecorded { name: self.name_of(id).to_owned() })
-    }
-
-    /// Writes the interventions on a value over it.
-    fn edited(
-        &self,
-        backend: &dyn Backend,
-        id: ValueId,
-        tensor: Tensor,
-        interventions: &[Intervention],
-    ) -> Result<Tensor, NetworkError> {
-        let patches: Vec<Patch> = interventions
-            .iter()
-            .filter(|change| change.edit.target(self) == id)
-            .filter_map(|change| match &change.edit {
-                Edit::Occlude { region, fill, .. } => Some(Patch {
-                    row: change.row,
-                    channels: None,
-                    region: Some(*region),
-                    values: fill.clone(),
-                }),
-                Edit::Replace { channels, with, .. } => Some(Patch {
-                    row: change.row,
-                    channels: Some(channels.clone()),
-                    region: None,
-                    values: with.clone(),
-                }),
-                Edit::Bypass { .. } => None,
-            })
-            .collect();
-        if patches.is_empty() {
-            return Ok(tensor);
-        }
-        backend.overwrite(&tensor, &patches).map_err(|e| self.at(id, e.into()))
-    }
-
-    /// Returns a layer's output with its input in its place for the images that bypass it.
-    fn bypassed(
-        &self,
-        backend: &dyn Backend,
-        id: NodeId,
-        operands: &[&Tensor],
-        record: &Record,
-        interventions: &[Intervention],
-    ) -> Result<Tensor, NetworkError> {
-        let bypasses = |edit: &Edit| matches!(edit, Edit::Bypass { node } if *node == id);
-        let mut rows: Vec<usize> = (0..record.output().shape().batch()).collect();
-        let batch = rows.len();
-        let mut any = false;
-        for change in interventions.iter().filter(|change| bypasses(&change.edit)) {
-            if let Some(row) = rows.get_mut(change.row) {
-                *row = batch + change.row;
-                any = true;
-            }
-        }
-        if !any {
-            return Ok(record.output().clone());
-        }
-        let shapes: Vec<&Shape> = operands.iter().map(|operand| operand.shape()).collect();
-        let (Some(first), true) =
-            (operands.first(), shapes.first() == Some(&record.output().shape()))
-        else {
-            return Err(NetworkError::Intervention {
-                what: "bypass the layer",
-                name: self.node(id).name.clone(),
-                reason: format!("its input {shapes:?} has not the shape of its output"),
-            });
+        node: &Node,
+        live: &'a BTreeMap<ValueId, Tensor>,
+    ) -> Result<Vec<&'a Tensor>, NetworkError> {
+        let find = |id: &ValueId| {
+            let name = || self.name_of(*id).to_owned();
+            live.get(id).ok_or_else(|| NetworkError::NotRecorded { name: name() })
         };
-        // Output rows first, input rows behind them: one selection takes each image's own.
-        let both = backend
-            .concatenation(&[record.output(), first], 0)
-            .map_err(|e| self.at(self.node(id).output, e.into()))?;
-        backend.select(&both, &rows).map_err(|e| self.at(self.node(id).output, e.into()))
+        node.inputs.iter().map(find).collect()
     }
 
     pub(super) fn at(&self, id: ValueId, source: LayerError) -> NetworkError {

@@ -28,7 +28,7 @@ pub(super) fn require_one_input(
     layer: &dyn LayerInversion,
     record: &Record,
 ) -> Result<(), LayerError> {
-    let output = record.output().shape();
+    let output = record.output_shape();
     if matches!(record.input_shapes(), [input] if input == output) {
         return Ok(());
     }

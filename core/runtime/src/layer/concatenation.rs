@@ -1,0 +1,94 @@
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use crate::{Backend, LayerError, Shape, Tensor};
+
+/// Joins values along an axis that is not the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Concatenation {
+    axis: usize,
+}
+
+impl Concatenation {
+    /// Makes the layer.
+    ///
+    /// # Errors
+    /// Fails for axis 0, which is the batch.
+    pub fn new(axis: usize) -> Result<Self, LayerError> {
+        if axis == 0 {
+            let expected = "an axis that is not the batch";
+            return Err(LayerError::invalid(LayerKind::Concatenation, expected, "axis 0"));
+        }
+        Ok(Self { axis })
+    }
+}
+
+impl Layer for Concatenation {
+    fn kind(&self) -> LayerKind {
+        LayerKind::Concatenation
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
+        let Some(&first) = inputs.first() else {
+            return Err(LayerError::invalid(self.kind(), "at least one input", "none"));
+        };
+        operand::own_axis(self.kind(), self.axis, first)?;
+        let mut joined = first.extents().to_vec();
+        joined[self.axis] = 0;
+        for input in inputs {
+            let mut others = input.extents().to_vec();
+            let extent = others.get_mut(self.axis).map_or(0, std::mem::take);
+            let total = joined[self.axis];
+            joined[self.axis] = 0;
+            if others != joined {
+                let expected = format!("shapes that differ along axis {} only", self.axis);
+                return Err(LayerError::invalid(
+                    self.kind(),
+                    expected,
+                    format!("{first} and {input}"),
+                ));
+            }
+            joined[self.axis] = total.saturating_add(extent);
+        }
+        Ok(Shape::new(&joined))
+    }
+
+    fn forward(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        _keep: Keep,
+    ) -> Result<(Tensor, Record), LayerError> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|input| input.shape()).collect();
+        self.output_shape(&shapes)?;
+        let output = backend.concatenation(inputs, self.axis)?;
+        let record = Record::new(&output, inputs);
+        Ok((output, record))
+    }
+
+    fn reach(&self, _input: usize) -> Reach {
+        // Joined along the channels every cell stays where it is.
+        if self.axis == 1 { Reach::Pointwise } else { Reach::Global }
+    }
+
+    fn work(&self, inputs: &[&Shape]) -> Work {
+        self.output_shape(inputs)
+            .map_or_else(|_| Work::default(), |output| Work::count(inputs, &output, 0, 0))
+    }
+}
+
+impl LayerInversion for Concatenation {
+    fn invert(
+        &self,
+        backend: &dyn Backend,
+        signal: &Tensor,
+        record: &Record,
+    ) -> Result<Vec<Tensor>, LayerError> {
+        let mut start = 0;
+        let mut parts = Vec::with_capacity(record.input_shapes().len());
+        for shape in record.input_shapes() {
+            let length = shape.extents().get(self.axis).copied().unwrap_or(0);
+            parts.push(backend.slice(signal, self.axis, start, length)?);
+            start += length;
+        }
+        Ok(parts)
+    }
+}

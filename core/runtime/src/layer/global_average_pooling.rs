@@ -1,0 +1,125 @@
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use crate::{Backend, LayerError, Shape, Tensor, Unary};
+
+/// What becomes of the axes averaged over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AveragedAxes {
+    /// They stay with extent 1.
+    #[default]
+    Kept,
+    /// They vanish.
+    Dropped,
+}
+
+/// Averages over whole axes: by default over all that follow the channels.
+#[derive(Clone, Debug)]
+pub struct GlobalAveragePooling {
+    /// Ascending, without the batch; `None` for all from axis 2 on.
+    axes: Option<Vec<usize>>,
+    averaged: AveragedAxes,
+}
+
+impl GlobalAveragePooling {
+    /// Averages whole maps to `[batch, channel, 1, 1]`.
+    pub fn of_maps() -> Self {
+        Self { axes: None, averaged: AveragedAxes::Kept }
+    }
+
+    /// Averages over the given axes.
+    ///
+    /// # Errors
+    /// Fails when there is none, one is twice there, or one is the batch.
+    pub fn over(axes: &[usize], averaged: AveragedAxes) -> Result<Self, LayerError> {
+        let mut sorted = axes.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if sorted.is_empty() || sorted.len() != axes.len() || sorted.contains(&0) {
+            let expected = "different axes other than the batch";
+            let kind = LayerKind::GlobalAveragePooling;
+            return Err(LayerError::invalid(kind, expected, format!("{axes:?}")));
+        }
+        Ok(Self { axes: Some(sorted), averaged })
+    }
+
+    /// Returns the axes averaged over, and the shape in which they have extent 1.
+    fn kept(&self, input: &Shape) -> Result<(Vec<usize>, Shape), LayerError> {
+        let axes = self.axes.clone().unwrap_or_else(|| (2..input.rank()).collect());
+        let mut extents = input.extents().to_vec();
+        for &axis in &axes {
+            operand::own_axis(self.kind(), axis, input)?;
+            extents[axis] = 1;
+        }
+        if axes.is_empty() {
+            return Err(LayerError::invalid(self.kind(), "maps", format!("shape {input}")));
+        }
+        Ok((axes, Shape::new(&extents)))
+    }
+
+    /// Returns the factor that makes an average of a sum.
+    fn share(input: &Shape, kept: &Shape) -> Unary {
+        let count = input.volume() / kept.volume().max(1);
+        Unary::Scale(1.0 / count.max(1) as f32)
+    }
+}
+
+impl Layer for GlobalAveragePooling {
+    fn kind(&self) -> LayerKind {
+        LayerKind::GlobalAveragePooling
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
+        let (axes, kept) = self.kept(operand::one(self.kind(), inputs)?)?;
+        let extents = kept.extents().iter().enumerate();
+        match self.averaged {
+            AveragedAxes::Kept => Ok(kept),
+            AveragedAxes::Dropped => {
+                let left: Vec<usize> = extents
+                    .filter_map(|(axis, &extent)| (!axes.contains(&axis)).then_some(extent))
+                    .collect();
+                Ok(Shape::new(&left))
+            }
+        }
+    }
+
+    fn forward(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        _keep: Keep,
+    ) -> Result<(Tensor, Record), LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        let (axes, kept) = self.kept(input.shape())?;
+        let total = backend.sum(input, &axes)?;
+        let mut output = backend.unary(Self::share(input.shape(), &kept), &total)?;
+        if self.averaged == AveragedAxes::Dropped {
+            output = backend.reshape(&output, &self.output_shape(&[input.shape()])?)?;
+        }
+        let record = Record::new(&output, inputs);
+        Ok((output, record))
+    }
+
+    fn reach(&self, _input: usize) -> Reach {
+        Reach::Global
+    }
+
+    fn work(&self, inputs: &[&Shape]) -> Work {
+        let volume = inputs.iter().map(|input| input.volume()).sum();
+        self.output_shape(inputs)
+            .map_or_else(|_| Work::default(), |output| Work::count(inputs, &output, volume, 0))
+    }
+}
+
+impl LayerInversion for GlobalAveragePooling {
+    fn invert(
+        &self,
+        backend: &dyn Backend,
+        signal: &Tensor,
+        record: &Record,
+    ) -> Result<Vec<Tensor>, LayerError> {
+        let restored = record.input_shape(self.kind())?;
+        let (_, kept) = self.kept(restored)?;
+        let share = backend.unary(Self::share(restored, &kept), signal)?;
+        let share = backend.reshape(&share, &kept)?;
+        Ok(vec![operand::spread(backend, &share, restored)?])
+    }
+}

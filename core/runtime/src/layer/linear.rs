@@ -1,0 +1,113 @@
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use crate::{Backend, Binary, LayerError, Orientation, Shape, Tensor};
+
+/// Multiplies the last axis with a stored matrix: a fully connected layer.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Makes the layer of host tensors.
+    ///
+    /// # Shapes
+    /// weight `[out, in]`, bias `[out]`; it turns `[batch, …, in]` into `[batch, …, out]`.
+    ///
+    /// # Errors
+    /// Fails when weight and bias do not fit each other.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Result<Self, LayerError> {
+        let kind = LayerKind::Linear;
+        let [outputs, inputs] = *weight.shape().extents() else {
+            let actual = format!("shape {}", weight.shape());
+            return Err(LayerError::invalid(kind, "a weight [out, in]", actual));
+        };
+        if outputs == 0 || inputs == 0 {
+            let actual = format!("shape {}", weight.shape());
+            return Err(LayerError::invalid(kind, "a weight that is not empty", actual));
+        }
+        if let Some(bias) = &bias
+            && bias.shape().extents() != [outputs]
+        {
+            let expected = format!("a bias for {outputs} outputs");
+            return Err(LayerError::invalid(kind, expected, format!("shape {}", bias.shape())));
+        }
+        Ok(Self { weight, bias })
+    }
+}
+
+impl Layer for Linear {
+    fn kind(&self) -> LayerKind {
+        LayerKind::Linear
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        let width = self.weight.shape().extents().get(1);
+        let mut extents = input.extents().to_vec();
+        if extents.len() < 2 || extents.last() != width {
+            let expected = format!("{} features behind a batch", width.unwrap_or(&0));
+            return Err(LayerError::invalid(self.kind(), expected, format!("shape {input}")));
+        }
+        if let Some(last) = extents.last_mut() {
+            *last = self.weight.shape().batch();
+        }
+        Ok(Shape::new(&extents))
+    }
+
+    fn forward(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        _keep: Keep,
+    ) -> Result<(Tensor, Record), LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        self.output_shape(&[input.shape()])?;
+        let weight = backend.upload(&self.weight)?;
+        let mut output =
+            backend.matrix_product(input, Orientation::Plain, &weight, Orientation::Transposed)?;
+        if let Some(bias) = &self.bias {
+            output = backend.binary(Binary::Add, &output, &backend.upload(bias)?)?;
+        }
+        let record = Record::new(&output, inputs);
+        Ok((output, record))
+    }
+
+    fn reach(&self, _input: usize) -> Reach {
+        Reach::Global
+    }
+
+    fn work(&self, inputs: &[&Shape]) -> Work {
+        self.output_shape(inputs).map_or_else(
+            |_| Work::default(),
+            |output| {
+                let weights = self.weight.shape().volume();
+                let biases = self.bias.as_ref().map_or(0, |bias| bias.shape().volume());
+                let width = weights / self.weight.shape().batch();
+                let multiply_adds = output.volume().saturating_mul(width);
+                Work::count(inputs, &output, multiply_adds, weights + biases)
+            },
+        )
+    }
+
+    fn parameter(&self, name: &str) -> Option<&Tensor> {
+        match name {
+            "weight" => Some(&self.weight),
+            "bias" => self.bias.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl LayerInversion for Linear {
+    fn invert(
+        &self,
+        backend: &dyn Backend,
+        signal: &Tensor,
+        _record: &Record,
+    ) -> Result<Vec<Tensor>, LayerError> {
+        let weight = backend.upload(&self.weight)?;
+        let plain = Orientation::Plain;
+        Ok(vec![backend.matrix_product(signal, plain, &weight, plain)?])
+    }
+}

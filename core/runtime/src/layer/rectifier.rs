@@ -1,0 +1,56 @@
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use crate::{Backend, Binary, LayerError, Shape, Tensor, Unary};
+
+/// Hands positive values on and zero for all others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rectifier;
+
+impl Layer for Rectifier {
+    fn kind(&self) -> LayerKind {
+        LayerKind::Rectifier
+    }
+
+    fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
+        operand::one(self.kind(), inputs).cloned()
+    }
+
+    fn forward(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        keep: Keep,
+    ) -> Result<(Tensor, Record), LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        let output = backend.unary(Unary::Rectify, input)?;
+        let mut record = Record::new(&output, inputs);
+        if keep == Keep::Inversion {
+            // The output is positive exactly where the input is, and the next layer needs it anyway.
+            record = record.saving([output.clone()]);
+        }
+        Ok((output, record))
+    }
+
+    fn reach(&self, _input: usize) -> Reach {
+        Reach::Pointwise
+    }
+
+    fn work(&self, inputs: &[&Shape]) -> Work {
+        self.output_shape(inputs).map_or_else(
+            |_| Work::default(),
+            |output| Work::count(inputs, &output, output.volume(), 0),
+        )
+    }
+}
+
+impl LayerInversion for Rectifier {
+    fn invert(
+        &self,
+        backend: &dyn Backend,
+        signal: &Tensor,
+        record: &Record,
+    ) -> Result<Vec<Tensor>, LayerError> {
+        let output = record.saved(0, self.kind(), "its output")?;
+        let gate = Binary::Gate { low: 0.0, high: f32::INFINITY };
+        Ok(vec![backend.binary(gate, signal, output)?])
+    }
+}
