@@ -1,0 +1,13 @@
+//! Types that parameters of many analyses have.
+
+mod images;
+mod layer_name;
+mod one_or_many;
+mod position;
+mod target;
+
+pub use images::ImagesParameter;
+pub use layer_name::LayerName;
+pub use one_or_many::OneOrMany;
+pub use position::{Position, Positions};
+pub use target::Target;
