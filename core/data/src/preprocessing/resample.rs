@@ -1,0 +1,38 @@
+//! Anti-aliased resizing, within one grey level of PIL's.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::Interpolation;
+use crate::Pixels;
+
+/// Resizes a picture to `[height, width]`; a clone where it has that size already.
+pub(super) fn resize(
+    pixels: &Pixels,
+    size: [usize; 2],
+    interpolation: Interpolation,
+) -> Result<Pixels, String> {
+    if pixels.size() == size {
+        return Ok(pixels.clone());
+    }
+    let filter = match interpolation {
+        Interpolation::Bilinear => FilterType::Bilinear,
+        Interpolation::Bicubic => FilterType::CatmullRom,
+    };
+    let [rows, columns] = dimensions(pixels.size())?;
+    let [height, width] = dimensions(size)?;
+    let source = ImageRef::new(columns, rows, pixels.values(), PixelType::U8x3)
+        .map_err(|error| error.to_string())?;
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    Resizer::new().resize(&source, &mut target, &options).map_err(|error| error.to_string())?;
+    Pixels::new(size[0], size[1], target.into_vec()).map_err(|error| error.to_string())
+}
+
+fn dimensions(size: [usize; 2]) -> Result<[u32; 2], String> {
+    let [height, width] = size.map(u32::try_from);
+    match (height, width) {
+        (Ok(height), Ok(width)) if height > 0 && width > 0 => Ok([height, width]),
+        _ => Err(format!("a picture cannot have {} × {} pixels", size[1], size[0])),
+    }
+}
