@@ -1,7 +1,11 @@
 //! What an analysis found.
 
+mod accept;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use accept::FindingsError;
 
 use crate::{Array, Figure, Table};
 

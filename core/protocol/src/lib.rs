@@ -21,7 +21,7 @@ pub use array::{Array, Axis, Values};
 pub use attribute::{Amount, Composite, Rule, Start};
 pub use descriptor::{AnalysisDescriptor, PluginDescriptor};
 pub use figure::{Figure, FigureContent};
-pub use findings::Findings;
+pub use findings::{Findings, FindingsError};
 pub use item::Item;
 pub use model::{LayerDescription, ModelDescription};
 pub use observe::{Capture, Case, Disjoint, Fill, Intervention, Reduction, Region};

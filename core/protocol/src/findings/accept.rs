@@ -1,0 +1,233 @@
+//! Takes results into findings, and refuses those that contradict themselves or each other.
+
+use thiserror::Error;
+
+use super::Findings;
+use crate::figure::{Colours, FigureContent, Source};
+use crate::{Array, Figure, Table, Values};
+
+/// A result that findings do not take.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FindingsError {
+    /// A name that is no name.
+    #[error("{what} `{name}`: a name is snake case, optionally with a point and a layer's name")]
+    WrongName {
+        /// Array, table, figure or scalar.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A name that is taken.
+    #[error("{what} `{name}` was emitted before")]
+    Twice {
+        /// Array, table, figure or scalar.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Axes that do not describe the values.
+    #[error("array `{name}` of shape {shape:?}: {problem}")]
+    WrongAxes {
+        /// The array.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A row that has not one cell per column.
+    #[error("table `{name}`: row {row} has {cells} cells for {columns} columns")]
+    WrongRow {
+        /// The table.
+        name: String,
+        /// The row, from 0.
+        row: usize,
+        /// Its cells.
+        cells: usize,
+        /// The columns.
+        columns: usize,
+    },
+    /// A figure that refers to what is not there, or cannot be drawn.
+    #[error("figure `{name}`: {problem}")]
+    WrongFigure {
+        /// The figure.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A number that is none.
+    #[error("scalar `{name}` is {number}, not a finite number")]
+    NotFinite {
+        /// The scalar.
+        name: String,
+        /// What it is.
+        number: String,
+    },
+    /// A remark without words.
+    #[error("a note has no words")]
+    EmptyNote,
+}
+
+impl Findings {
+    /// Takes an array.
+    ///
+    /// # Errors
+    /// Refuses a name that is wrong or taken, and axes that do not describe the values.
+    pub fn add_array(&mut self, array: Array) -> Result<(), FindingsError> {
+        let Array { name, meta, values } = &array;
+        check_name("array", name, self.array(name).is_some())?;
+        let shape = values.shape();
+        let wrong = |problem: String| {
+            Err(FindingsError::WrongAxes { name: name.clone(), shape: shape.to_vec(), problem })
+        };
+        if meta.axes.len() != shape.len() {
+            return wrong(format!("{} axes are named for {}", meta.axes.len(), shape.len()));
+        }
+        for (axis, &extent) in meta.axes.iter().zip(shape) {
+            if let Some(labels) = &axis.labels
+                && labels.len() != extent
+            {
+                let (axis, labels) = (&axis.name, labels.len());
+                return wrong(format!("axis `{axis}` has {labels} labels for {extent} steps"));
+            }
+        }
+        self.arrays.push(array);
+        Ok(())
+    }
+
+    /// Takes a table.
+    ///
+    /// # Errors
+    /// Refuses a name that is wrong or taken, and rows that have not one cell per column.
+    pub fn add_table(&mut self, table: Table) -> Result<(), FindingsError> {
+        let Table { name, columns, rows, .. } = &table;
+        check_name("table", name, self.table(name).is_some())?;
+        let columns = columns.len();
+        if let Some((row, cells)) = rows.iter().enumerate().find(|(_, row)| row.len() != columns) {
+            let (name, cells) = (name.clone(), cells.len());
+            return Err(FindingsError::WrongRow { name, row, cells, columns });
+        }
+        self.tables.push(table);
+        Ok(())
+    }
+
+    /// Takes a figure.
+    ///
+    /// # Errors
+    /// Refuses a name that is wrong or taken, and references to arrays, parts of arrays or tables
+    /// that were not taken before.
+    pub fn add_figure(&mut self, figure: Figure) -> Result<(), FindingsError> {
+        let name = &figure.name;
+        check_name("figure", name, self.figure(name).is_some())?;
+        self.check_content(&figure.content)
+            .map_err(|problem| FindingsError::WrongFigure { name: name.clone(), problem })?;
+        self.figures.push(figure);
+        Ok(())
+    }
+
+    /// Takes a number.
+    ///
+    /// # Errors
+    /// Refuses a name that is wrong or taken, and what is not finite.
+    pub fn add_scalar(&mut self, name: &str, number: f64) -> Result<(), FindingsError> {
+        check_name("scalar", name, self.scalars.iter().any(|(taken, _)| taken == name))?;
+        if !number.is_finite() {
+            let (name, number) = (name.to_owned(), number.to_string());
+            return Err(FindingsError::NotFinite { name, number });
+        }
+        self.scalars.push((name.to_owned(), number));
+        Ok(())
+    }
+
+    /// Takes a remark; one that was made before counts once.
+    ///
+    /// # Errors
+    /// Refuses one without words.
+    pub fn add_note(&mut self, note: String) -> Result<(), FindingsError> {
+        if note.trim().is_empty() {
+            return Err(FindingsError::EmptyNote);
+        }
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+        Ok(())
+    }
+
+    fn check_content(&self, content: &FigureContent) -> Result<(), String> {
+        match content {
+            FigureContent::Picture(picture) => self.check_source(&picture.source, &picture.colours),
+            FigureContent::Grid(grid) => {
+                for block in grid.groups.iter().flat_map(|group| &group.blocks) {
+                    if block.columns == 0 {
+                        return Err(format!("block `{}` has no columns", block.label));
+                    }
+                    for tile in &block.tiles {
+                        self.check_source(&tile.source, &block.colours)?;
+                    }
+                }
+                Ok(())
+            }
+            FigureContent::Table(figure) => match self.table(&figure.table) {
+                Some(_) => Ok(()),
+                None => Err(format!("there is no table `{}`", figure.table)),
+            },
+        }
+    }
+
+    fn check_source(&self, source: &Source, colours: &Colours) -> Result<(), String> {
+        let Source { array: name, index } = source;
+        let array = self.array(name).ok_or_else(|| format!("there is no array `{name}`"))?;
+        let shape = array.values.shape();
+        let is_inside = index.len() <= shape.len()
+            && index.iter().zip(shape).all(|(&place, &extent)| place < extent);
+        if !is_inside {
+            return Err(format!("`{name}` of shape {shape:?} has no part {index:?}"));
+        }
+        let channels = match shape[index.len()..] {
+            [height, width] if height * width > 0 => 1,
+            [channels @ (1 | 3), height, width] if height * width > 0 => channels,
+            ref part => {
+                return Err(format!(
+                    "`{name}` at {index:?} has shape {part:?}; a picture is [row, column] or \
+                     [channel, row, column] with one or three channels"
+                ));
+            }
+        };
+        let is_bytes = matches!(array.values, Values::U8(_));
+        match *colours {
+            Colours::Photograph if !is_bytes => {
+                Err(format!("`{name}` is no photograph: its values are no bytes"))
+            }
+            Colours::Signed { .. } | Colours::Viridis { .. } if channels != 1 => {
+                Err(format!("`{name}` has {channels} channels; this colour map takes one"))
+            }
+            Colours::AroundGrey { limit } | Colours::Signed { limit }
+                if !(limit.is_finite() && limit >= 0.0) =>
+            {
+                Err(format!("the colours of `{name}` end at {limit}"))
+            }
+            Colours::Viridis { low, high }
+                if !(low.is_finite() && high.is_finite() && low <= high) =>
+            {
+                Err(format!("the colours of `{name}` go from {low} to {high}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_name(what: &'static str, name: &str, is_taken: bool) -> Result<(), FindingsError> {
+    let (stem, layer) = match name.split_once('.') {
+        Some((stem, layer)) => (stem, Some(layer)),
+        None => (name, None),
+    };
+    let is_stem = stem.starts_with(|first: char| first.is_ascii_lowercase())
+        && stem.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let is_layer = layer.is_none_or(|layer| !layer.is_empty() && !layer.contains(char::is_control));
+    let name = name.to_owned();
+    if !is_stem || !is_layer {
+        return Err(FindingsError::WrongName { what, name });
+    }
+    if is_taken { Err(FindingsError::Twice { what, name }) } else { Ok(()) }
+}
