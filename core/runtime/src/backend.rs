@@ -1,6 +1,10 @@
 //! What a compute backend must be able to do.
 
+pub mod cpu;
+
 use std::fmt::Debug;
+
+pub use cpu::CpuBackend;
 
 use crate::{BackendError, Shape, Tensor, Window};
 

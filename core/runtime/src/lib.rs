@@ -15,8 +15,8 @@ pub mod shape;
 pub mod tensor;
 
 pub use backend::{
-    Backend, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation, Overlap, Patch,
-    ResponseNormalization, Unary,
+    Backend, Binary, Computed, ConvolutionGeometry, CpuBackend, Divisor, Epilogue, Orientation,
+    Overlap, Patch, ResponseNormalization, Unary,
 };
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};

@@ -1,0 +1,163 @@
+//! The plain CPU backend: row-major tensors on the host, threads, and the crate `gemm` for
+//! products. It is the reference for every other backend.
+//!
+//! Work is cut into units by shapes alone (an image, a group, some rows), each unit is computed by
+//! one thread in one order, and units share no result. So the bits of a picture's result depend
+//! neither on its batch nor on the number of threads.
+
+mod average_pooling;
+mod axis;
+mod convolution;
+mod depthwise;
+mod elementwise;
+mod filtering;
+mod gemm_call;
+mod matrix;
+mod max_pooling;
+mod movement;
+mod operand;
+mod panel;
+mod reduction;
+mod response_normalization;
+mod transposed_convolution;
+mod units;
+
+use crate::{
+    Backend, BackendError, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
+    Overlap, ResponseNormalization, Shape, Tensor, Unary, Window,
+};
+
+/// Computes on the host, on the threads of the current rayon pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuBackend {}
+
+impl CpuBackend {
+    /// Makes the backend.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Backend for CpuBackend {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn upload(&self, tensor: &Tensor) -> Computed {
+        match tensor.device() {
+            Some(_) => Err(BackendError::NotOnHost),
+            None => Ok(tensor.clone()),
+        }
+    }
+
+    fn convolution(
+        &self,
+        input: &Tensor,
+        filters: &Tensor,
+        bias: Option<&Tensor>,
+        geometry: &ConvolutionGeometry,
+        epilogue: Epilogue,
+    ) -> Computed {
+        convolution::convolution(input, filters, bias, geometry, epilogue)
+    }
+
+    fn transposed_convolution(
+        &self,
+        signal: &Tensor,
+        filters: &Tensor,
+        geometry: &ConvolutionGeometry,
+        restored: &Shape,
+    ) -> Computed {
+        transposed_convolution::transposed_convolution(signal, filters, geometry, restored)
+    }
+
+    fn max_pooling(
+        &self,
+        input: &Tensor,
+        window: &Window,
+        output: [usize; 2],
+    ) -> Computed<(Tensor, Tensor)> {
+        max_pooling::max_pooling(input, window, output)
+    }
+
+    fn unpooling(
+        &self,
+        signal: &Tensor,
+        switches: &Tensor,
+        restored: &Shape,
+        overlap: Overlap,
+    ) -> Computed {
+        max_pooling::unpooling(signal, switches, restored, overlap)
+    }
+
+    fn average_pooling(
+        &self,
+        input: &Tensor,
+        window: &Window,
+        output: [usize; 2],
+        divisor: Divisor,
+    ) -> Computed {
+        average_pooling::average_pooling(input, window, output, divisor)
+    }
+
+    fn average_unpooling(
+        &self,
+        signal: &Tensor,
+        window: &Window,
+        restored: &Shape,
+        divisor: Divisor,
+    ) -> Computed {
+        average_pooling::average_unpooling(signal, window, restored, divisor)
+    }
+
+    fn matrix_product(
+        &self,
+        a: &Tensor,
+        a_orientation: Orientation,
+        b: &Tensor,
+        b_orientation: Orientation,
+    ) -> Computed {
+        matrix::matrix_product(a, a_orientation, b, b_orientation)
+    }
+
+    fn unary(&self, function: Unary, input: &Tensor) -> Computed {
+        elementwise::unary(function, input)
+    }
+
+    fn binary(&self, function: Binary, a: &Tensor, b: &Tensor) -> Computed {
+        elementwise::binary(function, a, b)
+    }
+
+    fn sum(&self, input: &Tensor, axes: &[usize]) -> Computed {
+        reduction::sum(input, axes)
+    }
+
+    fn maximum(&self, input: &Tensor, axes: &[usize]) -> Computed {
+        reduction::maximum(input, axes)
+    }
+
+    fn concatenation(&self, inputs: &[&Tensor], axis: usize) -> Computed {
+        movement::concatenation(inputs, axis)
+    }
+
+    fn slice(&self, input: &Tensor, axis: usize, start: usize, length: usize) -> Computed {
+        movement::slice(input, axis, start, length)
+    }
+
+    fn response_normalization(&self, input: &Tensor, form: &ResponseNormalization) -> Computed {
+        response_normalization::response_normalization(input, form)
+    }
+
+    fn response_normalization_adjoint(
+        &self,
+        signal: &Tensor,
+        input: &Tensor,
+        form: &ResponseNormalization,
+    ) -> Computed {
+        response_normalization::response_normalization_adjoint(signal, input, form)
+    }
+
+    fn affine(&self, input: &Tensor, scale: &Tensor, shift: Option<&Tensor>) -> Computed {
+        elementwise::affine(input, scale, shift)
+    }
+}

@@ -1,0 +1,183 @@
+//! Convolution as matrix products over panels of output cells.
+
+use super::filtering::Filtering;
+use super::gemm_call::{Destination, Extents, Matrix, multiply};
+use super::operand::{require, zeros};
+use super::units::{for_each_unit, room};
+use super::{depthwise, panel};
+use crate::{Computed, ConvolutionGeometry, Epilogue, Tensor};
+
+const KERNEL: &str = "convolution";
+
+/// Output cells that one unit aims at: a panel wide enough for the matrix product to work at full
+/// speed, and a tile small enough for the second-level cache.
+const CELLS: usize = 448;
+
+/// Values of a panel of input cells that are laid out at once.
+const PANEL: usize = 1 << 17;
+
+/// Correlates maps with filters; see [`Backend::convolution`](crate::Backend::convolution).
+pub(super) fn convolution(
+    input: &Tensor,
+    filters: &Tensor,
+    bias: Option<&Tensor>,
+    geometry: &ConvolutionGeometry,
+    epilogue: Epilogue,
+) -> Computed {
+    let filtering = Filtering::new(KERNEL, input.shape(), filters.shape(), geometry)?;
+    if let Some(bias) = bias {
+        require(KERNEL, "a bias", bias.shape(), &[filtering.groups * filtering.filters])?;
+    }
+    let shape = filtering.output_shape();
+    let mut output = zeros(KERNEL, &shape)?;
+    let finish = Finish { bias: bias.map(Tensor::values).transpose()?, epilogue };
+    let (input, filters) = (input.values()?, filters.values()?);
+    if filtering.is_depthwise() {
+        depthwise::convolution(&filtering, input, filters, finish, &mut output);
+    } else {
+        dense(&filtering, input, filters, finish, &mut output);
+    }
+    Tensor::new(shape, output)
+}
+
+/// What is done to the finished sums of a filter.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<'a> {
+    pub bias: Option<&'a [f32]>,
+    pub epilogue: Epilogue,
+}
+
+impl Finish<'_> {
+    /// Stores the sums of a filter.
+    pub(super) fn store(self, filter: usize, sums: &[f32], target: &mut [f32]) {
+        let bias = self.bias.map_or(0.0, |bias| bias[filter]);
+        let pairs = target.iter_mut().zip(sums);
+        match (self.bias, self.epilogue) {
+            (None, Epilogue::None) => target.copy_from_slice(sums),
+            (Some(_), Epilogue::None) => pairs.for_each(|(cell, sum)| *cell = sum + bias),
+            (_, Epilogue::Rectify) => pairs.for_each(|(cell, sum)| *cell = rectified(sum + bias)),
+        }
+    }
+}
+
+/// max(x, 0) that keeps NaN, which must not vanish on its way.
+pub(super) fn rectified(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
+
+/// A rectangle of the output that is computed by itself: some filters, some rows.
+struct Unit<'a> {
+    image_group: usize,
+    first_filter: usize,
+    first_row: usize,
+    /// The cells of every filter.
+    targets: Vec<&'a mut [f32]>,
+}
+
+/// What a thread keeps between units.
+#[derive(Default)]
+struct Scratch {
+    panel: Vec<f32>,
+    tile: Vec<f32>,
+}
+
+fn dense(
+    filtering: &Filtering,
+    input: &[f32],
+    filters: &[f32],
+    finish: Finish<'_>,
+    output: &mut [f32],
+) {
+    let units = units(filtering, output);
+    let work = filtering.multiply_adds();
+    for_each_unit(units, work, |scratch, unit| {
+        compute(filtering, input, filters, finish, scratch, unit);
+    });
+}
+
+/// Cuts the output into units, by its shape alone.
+fn units<'a>(filtering: &Filtering, output: &'a mut [f32]) -> Vec<Unit<'a>> {
+    let [rows, columns] = filtering.axes;
+    let cells = filtering.output_cells();
+    if output.is_empty() {
+        return Vec::new();
+    }
+    // Two pieces at least, so that one picture occupies two threads.
+    let pieces = cells.div_ceil(CELLS).clamp(2.min(rows.outputs), rows.outputs);
+    let rows_each = rows.outputs.div_ceil(pieces);
+    let filters_each =
+        if rows.outputs > 1 { filtering.filters } else { filtering.filters.div_ceil(4) };
+    let mut units = Vec::new();
+    for (image_group, block) in output.chunks_mut(filtering.filters * cells).enumerate() {
+        for (number, part) in block.chunks_mut(filters_each * cells).enumerate() {
+            let first = units.len();
+            for plane in part.chunks_mut(cells) {
+                for (piece, target) in plane.chunks_mut(rows_each * columns.outputs).enumerate() {
+                    if first + piece == units.len() {
+                        units.push(Unit {
+                            image_group,
+                            first_filter: number * filters_each,
+                            first_row: piece * rows_each,
+                            targets: Vec::with_capacity(filters_each),
+                        });
+                    }
+                    units[first + piece].targets.push(target);
+                }
+            }
+        }
+    }
+    units
+}
+
+fn compute(
+    filtering: &Filtering,
+    input: &[f32],
+    filters: &[f32],
+    finish: Finish<'_>,
+    scratch: &mut Scratch,
+    unit: Unit<'_>,
+) {
+    let Filtering { channels, groups, .. } = *filtering;
+    let (taps, area) = (filtering.taps(), filtering.input_cells());
+    let inner = channels * taps;
+    let group_filters = &filters[unit.image_group % groups * filtering.filters * inner..];
+    let weights = &group_filters[unit.first_filter * inner..];
+    let maps = &input[unit.image_group * channels * area..][..channels * area];
+    let count = unit.targets.len();
+    let cells = unit.targets.first().map_or(0, |target| target.len());
+    let width = panel::padded_width(cells);
+    let tile = room(&mut scratch.tile, count * width);
+    if inner == 0 {
+        tile.fill(0.0);
+    } else if filtering.is_pointwise() {
+        let first = unit.first_row * filtering.axes[1].outputs;
+        let extents = Extents { rows: count, inner, columns: cells };
+        let left = Matrix { values: weights, row_step: inner, column_step: 1 };
+        let right = Matrix { values: &maps[first..], row_step: area, column_step: 1 };
+        multiply(extents, left, right, tile, width, Destination::Replace);
+    } else {
+        let channels_each = (PANEL / (taps * width)).clamp(1, channels);
+        let rows = unit.first_row..unit.first_row + cells / filtering.axes[1].outputs;
+        for first in (0..channels).step_by(channels_each) {
+            let some = channels_each.min(channels - first);
+            let values = room(&mut scratch.panel, some * taps * width);
+            panel::lay_out(
+                filtering,
+                &maps[first * area..][..some * area],
+                rows.clone(),
+                width,
+                values,
+            );
+            let extents = Extents { rows: count, inner: some * taps, columns: width };
+            let left = Matrix { values: &weights[first * taps..], row_step: inner, column_step: 1 };
+            let right = Matrix { values, row_step: width, column_step: 1 };
+            let destination =
+                if first == 0 { Destination::Replace } else { Destination::Accumulate };
+            multiply(extents, left, right, tile, width, destination);
+        }
+    }
+    let first = unit.image_group % groups * filtering.filters + unit.first_filter;
+    for (index, target) in unit.targets.into_iter().enumerate() {
+        finish.store(first + index, &tile[index * width..][..cells], target);
+    }
+}

@@ -1,0 +1,110 @@
+//! Maxima of windows with their switches, and unpooling.
+
+use super::axis::Axis;
+use super::operand::{incompatible, maps, require, zeros};
+use super::units::{for_each_chunk, for_each_chunk_pair};
+use crate::{Computed, Overlap, Shape, Tensor, Window};
+
+/// Takes the maximum of every window; see [`Backend::max_pooling`](crate::Backend::max_pooling).
+pub(super) fn max_pooling(
+    input: &Tensor,
+    window: &Window,
+    output: [usize; 2],
+) -> Computed<(Tensor, Tensor)> {
+    const KERNEL: &str = "max_pooling";
+    let [batch, channels, height, width] = maps(KERNEL, input.shape())?;
+    let axes = Axis::both(KERNEL, window, [height, width], output)?;
+    require_cells(KERNEL, input.shape(), &axes)?;
+    if u32::try_from(height.saturating_mul(width)).is_err() {
+        return Err(incompatible(KERNEL, "maps of at most 4294967295 cells", input.shape()));
+    }
+    let shape = Shape::from([batch, channels, output[0], output[1]]);
+    let mut maxima = zeros(KERNEL, &shape)?;
+    let mut switches = vec![0; maxima.len()];
+    let (input, area) = (input.values()?, height * width);
+    let cells = output[0] * output[1];
+    for_each_chunk_pair(&mut maxima, &mut switches, cells, |plane, maxima, switches| {
+        pool(&axes, &input[plane * area..][..area], maxima, switches);
+    });
+    Ok((Tensor::new(shape.clone(), maxima)?, Tensor::indices(shape, switches)?))
+}
+
+/// Refuses windows that see padding only.
+pub(super) fn require_cells(kernel: &'static str, shape: &Shape, axes: &[Axis; 2]) -> Computed<()> {
+    let sees_a_cell = |axis: &Axis| (0..axis.outputs).all(|output| !axis.taps(output).is_empty());
+    if axes.iter().all(sees_a_cell) {
+        return Ok(());
+    }
+    Err(incompatible(kernel, "windows with a cell of the map in each", shape))
+}
+
+fn pool(axes: &[Axis; 2], map: &[f32], maxima: &mut [f32], switches: &mut [u32]) {
+    let [down, across] = axes;
+    let lines = maxima.chunks_mut(across.outputs).zip(switches.chunks_mut(across.outputs));
+    for (row, (maxima, switches)) in lines.enumerate() {
+        let taps_down = down.taps(row);
+        // The first cell of each window, so that a window of equal cells chooses it.
+        let first_row = down.cell(row, taps_down.start) * across.size;
+        for (column, (maximum, switch)) in maxima.iter_mut().zip(&mut *switches).enumerate() {
+            let cell = first_row + across.cell(column, across.taps(column).start);
+            (*maximum, *switch) = (map[cell], cell as u32);
+        }
+        for tap_down in taps_down {
+            let start = down.cell(row, tap_down) * across.size;
+            for tap_across in 0..across.kernel {
+                let columns = across.outputs_of(tap_across);
+                if columns.is_empty() {
+                    continue;
+                }
+                let first = start + across.cell(columns.start, tap_across);
+                let maxima = maxima[columns.clone()].iter_mut();
+                let best = maxima.zip(&mut switches[columns]);
+                let cells = (first..).step_by(across.stride);
+                for ((maximum, switch), cell) in best.zip(cells) {
+                    let value = map[cell];
+                    if exceeds(value, *maximum) {
+                        (*maximum, *switch) = (value, cell as u32);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Says whether a value takes the place of the largest so far; NaN counts as larger than any
+/// number, and the first one stays.
+fn exceeds(value: f32, largest: f32) -> bool {
+    value > largest || (value.is_nan() && !largest.is_nan())
+}
+
+/// Puts values back where their maxima stood; see
+/// [`Backend::unpooling`](crate::Backend::unpooling).
+pub(super) fn unpooling(
+    signal: &Tensor,
+    switches: &Tensor,
+    restored: &Shape,
+    overlap: Overlap,
+) -> Computed {
+    const KERNEL: &str = "unpooling";
+    let [batch, channels, height, width] = maps(KERNEL, restored)?;
+    let [_, _, rows, columns] = maps(KERNEL, signal.shape())?;
+    require(KERNEL, "a signal", signal.shape(), &[batch, channels, rows, columns])?;
+    require(KERNEL, "switches", switches.shape(), signal.shape().extents())?;
+    let mut result = zeros(KERNEL, restored)?;
+    let (signal, switches) = (signal.values()?, switches.positions()?);
+    let (cells, area) = (rows * columns, height * width);
+    if switches.iter().any(|&switch| switch as usize >= area) {
+        return Err(incompatible(KERNEL, "switches that lie on the restored map", restored));
+    }
+    for_each_chunk(&mut result, area, |plane, target| {
+        let signal = &signal[plane * cells..][..cells];
+        for (&value, &switch) in signal.iter().zip(&switches[plane * cells..]) {
+            let cell = &mut target[switch as usize];
+            match overlap {
+                Overlap::Sum => *cell += value,
+                Overlap::Overwrite => *cell = value,
+            }
+        }
+    });
+    Tensor::new(restored.clone(), result)
+}

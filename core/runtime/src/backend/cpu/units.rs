@@ -1,0 +1,78 @@
+//! Work in units that depend on shapes alone, shared between the threads of the current pool.
+
+use rayon::prelude::*;
+
+/// Below this many results, handing work to other threads costs more than it saves.
+const WORTH_SHARING: usize = 1 << 14;
+
+/// Results a unit of cheap element-wise work computes.
+pub(super) const CHEAP_UNIT: usize = 1 << 14;
+
+/// Computes every chunk of `length` results by itself; `work` is given its number.
+///
+/// Which thread computes a chunk does not matter, since chunks share nothing.
+pub(super) fn for_each_chunk<T: Send>(
+    results: &mut [T],
+    length: usize,
+    work: impl Fn(usize, &mut [T]) + Send + Sync,
+) {
+    if length == 0 {
+        return;
+    }
+    if results.len() < WORTH_SHARING {
+        for (index, chunk) in results.chunks_mut(length).enumerate() {
+            work(index, chunk);
+        }
+    } else {
+        results.par_chunks_mut(length).enumerate().for_each(|(index, chunk)| work(index, chunk));
+    }
+}
+
+/// Computes the chunks of two arrays of results side by side.
+pub(super) fn for_each_chunk_pair<T: Send, U: Send>(
+    first: &mut [T],
+    second: &mut [U],
+    length: usize,
+    work: impl Fn(usize, &mut [T], &mut [U]) + Send + Sync,
+) {
+    if length == 0 {
+        return;
+    }
+    if first.len() < WORTH_SHARING {
+        let chunks = first.chunks_mut(length).zip(second.chunks_mut(length));
+        for (index, (a, b)) in chunks.enumerate() {
+            work(index, a, b);
+        }
+    } else {
+        first
+            .par_chunks_mut(length)
+            .zip(second.par_chunks_mut(length))
+            .enumerate()
+            .for_each(|(index, (a, b))| work(index, a, b));
+    }
+}
+
+/// Works off a list of units, each with a scratch memory that its thread keeps for the next.
+pub(super) fn for_each_unit<T: Send, S: Default>(
+    units: Vec<T>,
+    multiply_adds: usize,
+    work: impl Fn(&mut S, T) + Send + Sync,
+) {
+    if multiply_adds < WORTH_SHARING || units.len() < 2 {
+        let mut scratch = S::default();
+        for unit in units {
+            work(&mut scratch, unit);
+        }
+    } else {
+        units.into_par_iter().with_max_len(1).for_each_init(S::default, work);
+    }
+}
+
+/// Returns the start of a scratch memory with room for `length` values; what they hold is left over
+/// from earlier use.
+pub(super) fn room(scratch: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if scratch.len() < length {
+        scratch.resize(length, 0.0);
+    }
+    &mut scratch[..length]
+}
