@@ -19,7 +19,7 @@ mod reshape;
 mod response_normalization;
 mod softmax;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt::{self, Debug};
 
@@ -41,7 +41,7 @@ pub use reshape::Reshape;
 pub use response_normalization::ResponseNormalization;
 pub use softmax::Softmax;
 
-use crate::{Backend, LayerError, Region, Shape, Tensor, Window};
+use crate::{Backend, Epilogue, LayerError, Region, Shape, Tensor, Window};
 
 /// What a layer does, as composites and descriptions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,6 +192,22 @@ pub trait Layer: Debug + Send + Sync {
         inputs: &[&Tensor],
         keep: Keep,
     ) -> Result<(Tensor, Record), LayerError>;
+
+    /// Computes the output with an epilogue applied, in one go; `None` where the layer has no
+    /// kernel for that, and the caller runs the two layers one by one.
+    fn forward_with_epilogue(
+        &self,
+        _backend: &dyn Backend,
+        _inputs: &[&Tensor],
+        _epilogue: Epilogue,
+    ) -> Option<Result<Tensor, LayerError>> {
+        None
+    }
+
+    /// Says which epilogue does the same as this layer, if one does.
+    fn as_epilogue(&self) -> Option<Epilogue> {
+        None
+    }
 
     /// Says which cells of an input one output cell depends on.
     fn reach(&self, input: usize) -> Reach;

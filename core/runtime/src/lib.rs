@@ -22,6 +22,9 @@ pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};
 pub use geometry::{Padding, Region, Rounding, Window};
 pub use layer::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work};
-pub use network::{Network, NetworkBuilder, NetworkError};
+pub use network::{
+    Edit, Extent, Field, ForwardRequest, Intervention, Network, NetworkBuilder, NetworkError,
+    NodeId, Origin, Trace, ValueId,
+};
 pub use shape::Shape;
 pub use tensor::{DeviceTensor, Element, HostArray, Tensor};

@@ -63,3 +63,36 @@ impl LayerInversion for Addition {
             .collect::<Result<_, _>>()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Numbers, check, check_with};
+
+    #[test]
+    fn addition_keeps_its_promises_for_two_and_three_operands() {
+        check(&Addition, &[&[2, 3, 4], &[2, 3, 4]]);
+        check(&Addition, &[&[2, 3, 4], &[2, 1, 1], &[1, 3, 1]]);
+    }
+
+    #[test]
+    fn a_shared_operand_receives_the_sum_over_the_images() {
+        let mut numbers = Numbers::new(3);
+        // Three channels and three images: the operand must not be taken for a batch.
+        let inputs = [numbers.tensor([3, 3, 2, 2]), numbers.tensor([3, 1, 1])];
+        check_with(&Addition, &inputs, &[1]);
+    }
+
+    #[test]
+    fn addition_refuses_shapes_that_do_not_broadcast() {
+        let (a, b) = (Shape::from([1, 2, 4]), Shape::from([1, 3, 4]));
+        assert_eq!(
+            Addition.output_shape(&[&a, &b]).unwrap_err().to_string(),
+            "addition: expected shapes that broadcast, got [1, 2, 4] and [1, 3, 4]"
+        );
+        assert_eq!(
+            Addition.output_shape(&[]).unwrap_err().to_string(),
+            "addition: expected at least one input, got none"
+        );
+    }
+}

@@ -74,3 +74,72 @@ impl LayerInversion for AveragePooling {
         Ok(vec![backend.average_unpooling(signal, &self.window, restored, self.divisor)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+    use crate::{CpuBackend, Padding};
+
+    fn window(kernel: usize, stride: usize, padding: usize) -> Window {
+        let padding = Padding { top: padding, left: padding, bottom: padding, right: padding };
+        Window { stride: [stride; 2], padding, ..Window::of([kernel; 2]) }
+    }
+
+    #[test]
+    fn average_pooling_keeps_its_promises_for_both_roundings_and_divisors() {
+        for rounding in [Rounding::Floor, Rounding::Ceil] {
+            for divisor in [Divisor::Cells, Divisor::PaddedCells] {
+                let layer = AveragePooling::new(window(3, 2, 1), rounding, divisor).unwrap();
+                check(&layer, &[&[2, 6, 8]]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_divisors_differ_where_a_window_hangs_over() {
+        let input = Tensor::filled([1, 1, 4, 4], 1.0);
+        let corners = |divisor| {
+            let layer = AveragePooling::new(window(3, 2, 1), Rounding::Ceil, divisor).unwrap();
+            let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
+            assert_eq!(*output.shape(), Shape::from([1, 1, 3, 3]));
+            let values = output.values().unwrap();
+            vec![values[0], values[8]]
+        };
+        assert_eq!(corners(Divisor::Cells), [1.0, 1.0]);
+        // The first window holds 4 cells and 5 of padding; the last, which starts at the last cell,
+        // holds 1 cell and 3 of padding, and the rest lies beyond the padding.
+        assert_eq!(corners(Divisor::PaddedCells), [4.0 / 9.0, 1.0 / 4.0]);
+    }
+
+    #[test]
+    fn average_pooling_refuses_a_window_wholly_in_the_padding() {
+        let layer = AveragePooling::new(window(2, 1, 2), Rounding::Floor, Divisor::Cells).unwrap();
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1, 1, 4, 4])]).unwrap_err().to_string(),
+            "average_pooling: expected windows that see a cell of the map, got window row 0 wholly \
+             in the padding of a map of [4, 4]"
+        );
+    }
+
+    #[test]
+    fn average_pooling_refuses_a_stride_of_zero_and_what_is_no_map() {
+        let flat = AveragePooling::new(window(2, 0, 0), Rounding::Floor, Divisor::Cells);
+        assert_eq!(
+            flat.unwrap_err().to_string(),
+            "average_pooling: expected a kernel, stride and dilation of at least 1, got kernel \
+             [2, 2], stride [0, 0], dilation [1, 1]"
+        );
+        let layer = AveragePooling::new(window(2, 1, 0), Rounding::Floor, Divisor::Cells).unwrap();
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1, 9])]).unwrap_err().to_string(),
+            "average_pooling: expected maps [batch, channel, height, width], got shape [1, 9]"
+        );
+        let shape = Shape::from([1, 1, 1, 4]);
+        assert!(
+            layer.output_shape(&[&shape]).unwrap_err().to_string().starts_with(
+                "average_pooling: expected a padded map of at least 2x2, got 1x4 with"
+            )
+        );
+    }
+}

@@ -120,3 +120,58 @@ impl LayerInversion for BatchNormalization {
         Ok(vec![backend.affine(signal, &backend.upload(&self.scale)?, None)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CpuBackend;
+    use crate::layer::testing::{Numbers, check};
+
+    fn layer() -> BatchNormalization {
+        let mut numbers = Numbers::new(2);
+        let mut number = || numbers.tensor([3]);
+        let variance = Tensor::new([3], vec![0.5, 1.0, 2.0]).unwrap();
+        BatchNormalization::new(number(), number(), number(), variance, 1e-5).unwrap()
+    }
+
+    #[test]
+    fn batch_normalization_keeps_its_promises_for_maps_and_features() {
+        check(&layer(), &[&[3, 2, 4]]);
+        check(&layer(), &[&[3]]);
+    }
+
+    #[test]
+    fn batch_normalization_follows_its_formula() {
+        let one = |value| Tensor::filled([1], value);
+        let layer = BatchNormalization::new(one(3.0), one(0.5), one(2.0), one(3.75), 0.25).unwrap();
+        let input = Tensor::filled([1, 1, 1, 1], 4.0);
+        let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
+        // 3 · (4 − 2) / √4 + 0.5
+        assert_eq!(output.values().unwrap(), [3.5]);
+        assert_eq!(layer.parameter("weight").unwrap().values().unwrap(), [3.0]);
+        assert_eq!(layer.parameter("bias").unwrap().values().unwrap(), [0.5]);
+        assert_eq!(layer.parameter("mean").unwrap().values().unwrap(), [2.0]);
+        assert_eq!(layer.parameter("variance").unwrap().values().unwrap(), [3.75]);
+        assert!(layer.parameter("gamma").is_none());
+    }
+
+    #[test]
+    fn batch_normalization_refuses_what_does_not_fit() {
+        let of = |count: usize, value: f32| Tensor::filled([count], value);
+        let made = |mean: usize, variance: f32| {
+            BatchNormalization::new(of(2, 1.0), of(2, 0.0), of(mean, 0.0), of(2, variance), 0.5)
+        };
+        assert_eq!(
+            made(3, 1.0).unwrap_err().to_string(),
+            "batch_normalization: expected one number for each of 2 channels, got mean of shape [3]"
+        );
+        assert_eq!(
+            made(2, -0.5).unwrap_err().to_string(),
+            "batch_normalization: expected a positive variance plus epsilon, got -0.5 + 0.5"
+        );
+        assert_eq!(
+            layer().output_shape(&[&Shape::from([1, 4, 2, 2])]).unwrap_err().to_string(),
+            "batch_normalization: expected 3 channels, got shape [1, 4, 2, 2]"
+        );
+    }
+}

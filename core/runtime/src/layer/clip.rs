@@ -76,3 +76,48 @@ impl LayerInversion for Clip {
         Ok(vec![backend.binary(gate, signal, output)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+    use crate::{CpuBackend, LayerError};
+
+    #[test]
+    fn clip_keeps_its_promises_with_any_limits() {
+        for (low, high) in
+            [(Some(-1.0), Some(1.0)), (Some(0.0), Some(1.0)), (None, Some(1.0)), (Some(-1.0), None)]
+        {
+            check(&Clip::new(low, high).unwrap(), &[&[2, 3, 4]]);
+        }
+    }
+
+    #[test]
+    fn only_a_clip_from_zero_is_a_rectifier() {
+        assert_eq!(Clip::new(Some(0.0), Some(6.0)).unwrap().kind(), LayerKind::Rectifier);
+        assert_eq!(Clip::new(Some(0.0), None).unwrap().kind(), LayerKind::Rectifier);
+        assert_eq!(Clip::new(Some(-1.0), Some(1.0)).unwrap().kind(), LayerKind::Clip);
+        assert_eq!(Clip::new(None, Some(6.0)).unwrap().kind(), LayerKind::Clip);
+    }
+
+    #[test]
+    fn no_signal_passes_at_the_limits() {
+        let layer = Clip::new(Some(0.0), Some(6.0)).unwrap();
+        let input = Tensor::new([1, 5], vec![-1.0, 0.0, 3.0, 6.0, 7.0]).unwrap();
+        let backend = CpuBackend::new();
+        let (output, record) = layer.forward(&backend, &[&input], Keep::Inversion).unwrap();
+        assert_eq!(output.values().unwrap(), [0.0, 0.0, 3.0, 6.0, 6.0]);
+        let carried = layer.invert(&backend, &Tensor::filled([1, 5], 2.0), &record).unwrap();
+        assert_eq!(carried[0].values().unwrap(), [0.0, 0.0, 2.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn clip_refuses_limits_in_the_wrong_order() {
+        let refused: LayerError = Clip::new(Some(2.0), Some(1.0)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "clip: expected a lower limit below the upper, got 2 and 1"
+        );
+        assert!(Clip::new(Some(f32::NAN), None).is_err());
+    }
+}

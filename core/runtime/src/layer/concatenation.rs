@@ -92,3 +92,42 @@ impl LayerInversion for Concatenation {
         Ok(parts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+
+    #[test]
+    fn concatenation_keeps_its_promises_along_any_axis() {
+        check(&Concatenation::new(1).unwrap(), &[&[2, 3, 4], &[1, 3, 4], &[3, 3, 4]]);
+        check(&Concatenation::new(3).unwrap(), &[&[2, 3, 4], &[2, 3, 1]]);
+        check(&Concatenation::new(1).unwrap(), &[&[5]]);
+    }
+
+    #[test]
+    fn only_along_the_channels_do_cells_stay_in_place() {
+        assert_eq!(Concatenation::new(1).unwrap().reach(0), Reach::Pointwise);
+        assert_eq!(Concatenation::new(2).unwrap().reach(0), Reach::Global);
+    }
+
+    #[test]
+    fn concatenation_refuses_the_batch_and_shapes_that_differ_elsewhere() {
+        assert_eq!(
+            Concatenation::new(0).unwrap_err().to_string(),
+            "concatenation: expected an axis that is not the batch, got axis 0"
+        );
+        let layer = Concatenation::new(1).unwrap();
+        let (a, b) = (Shape::from([1, 2, 4, 4]), Shape::from([1, 2, 4, 5]));
+        assert_eq!(
+            layer.output_shape(&[&a, &b]).unwrap_err().to_string(),
+            "concatenation: expected shapes that differ along axis 1 only, got [1, 2, 4, 4] and \
+             [1, 2, 4, 5]"
+        );
+        assert!(layer.output_shape(&[&a, &Shape::from([1])]).is_err());
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1])]).unwrap_err().to_string(),
+            "concatenation: expected an axis 1 that is not the batch, got [1]"
+        );
+    }
+}

@@ -58,6 +58,19 @@ impl Convolution {
     pub fn geometry(&self) -> &ConvolutionGeometry {
         &self.geometry
     }
+
+    fn convolved(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        epilogue: Epilogue,
+    ) -> Result<Tensor, LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        self.output_shape(&[input.shape()])?;
+        let weight = backend.upload(&self.weight)?;
+        let bias = self.bias.as_ref().map(|bias| backend.upload(bias)).transpose()?;
+        Ok(backend.convolution(input, &weight, bias.as_ref(), &self.geometry, epilogue)?)
+    }
 }
 
 impl Layer for Convolution {
@@ -86,14 +99,18 @@ impl Layer for Convolution {
         inputs: &[&Tensor],
         _keep: Keep,
     ) -> Result<(Tensor, Record), LayerError> {
-        let input = operand::one(self.kind(), inputs)?;
-        self.output_shape(&[input.shape()])?;
-        let weight = backend.upload(&self.weight)?;
-        let bias = self.bias.as_ref().map(|bias| backend.upload(bias)).transpose()?;
-        let output =
-            backend.convolution(input, &weight, bias.as_ref(), &self.geometry, Epilogue::None)?;
+        let output = self.convolved(backend, inputs, Epilogue::None)?;
         let record = Record::new(&output, inputs);
         Ok((output, record))
+    }
+
+    fn forward_with_epilogue(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        epilogue: Epilogue,
+    ) -> Option<Result<Tensor, LayerError>> {
+        Some(self.convolved(backend, inputs, epilogue))
     }
 
     fn reach(&self, _input: usize) -> Reach {
@@ -132,5 +149,108 @@ impl LayerInversion for Convolution {
         let restored = record.input_shape(self.kind())?;
         let weight = backend.upload(&self.weight)?;
         Ok(vec![backend.transposed_convolution(signal, &weight, &self.geometry, restored)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Numbers, check};
+    use crate::{Padding, Window};
+
+    fn layer(weight: [usize; 4], groups: usize, window: Window) -> Result<Convolution, LayerError> {
+        let mut numbers = Numbers::new(5);
+        let bias = numbers.tensor([weight[0]]);
+        let geometry = ConvolutionGeometry { window, groups };
+        Convolution::new(numbers.tensor(weight), Some(bias), geometry)
+    }
+
+    #[test]
+    fn convolution_keeps_its_promises_for_every_geometry() {
+        let uneven = Padding { top: 0, left: 1, bottom: 2, right: 1 };
+        let plain = Window::of([3, 3]);
+        check(&layer([4, 2, 3, 3], 1, plain).unwrap(), &[&[2, 5, 6]]);
+        let window = Window { stride: [2, 1], padding: uneven, ..plain };
+        check(&layer([4, 2, 3, 3], 1, window).unwrap(), &[&[2, 6, 7]]);
+        let window = Window { dilation: [1, 2], padding: uneven, ..Window::of([1, 3]) };
+        check(&layer([4, 2, 1, 3], 2, window).unwrap(), &[&[4, 4, 6]]);
+        // Depthwise, with two filters for each channel; and pointwise.
+        check(&layer([6, 1, 3, 3], 3, window_of_stride_two()).unwrap(), &[&[3, 6, 6]]);
+        check(&layer([5, 3, 1, 1], 1, Window::of([1, 1])).unwrap(), &[&[3, 4, 4]]);
+    }
+
+    fn window_of_stride_two() -> Window {
+        // With 6 cells and no padding the last row and column are seen by nobody.
+        Window { stride: [2, 2], ..Window::of([3, 3]) }
+    }
+
+    #[test]
+    fn convolution_without_a_bias_has_none() {
+        let geometry = ConvolutionGeometry { window: Window::of([1, 1]), groups: 1 };
+        let layer = Convolution::new(Tensor::filled([2, 1, 1, 1], 2.0), None, geometry).unwrap();
+        check(&layer, &[&[1, 2, 2]]);
+        assert!(layer.parameter("bias").is_none());
+        assert_eq!(layer.parameter("weight").unwrap().values().unwrap(), [2.0, 2.0]);
+    }
+
+    #[test]
+    fn the_work_of_a_convolution_is_counted() {
+        let layer = layer([4, 2, 3, 3], 2, Window::of([3, 3])).unwrap();
+        let work = layer.work(&[&Shape::from([1, 4, 5, 5])]);
+        assert_eq!(work.multiply_adds, 4 * 3 * 3 * (2 * 3 * 3));
+        assert_eq!(work.parameters, 4 * 2 * 3 * 3 + 4);
+        assert_eq!(work.bytes, 4 * (4 * 5 * 5 + 4 * 3 * 3 + 76));
+        assert_eq!(layer.work(&[]), Work::default());
+    }
+
+    #[test]
+    fn convolution_refuses_weights_that_do_not_fit_the_geometry() {
+        let plain = Window::of([3, 3]);
+        let message =
+            |weight, groups, window| layer(weight, groups, window).unwrap_err().to_string();
+        assert_eq!(
+            message([4, 2, 5, 3], 1, plain),
+            "convolution: expected a weight with a kernel of [3, 3], got [4, 2, 5, 3]"
+        );
+        assert_eq!(
+            message([4, 2, 3, 3], 3, plain),
+            "convolution: expected groups that divide 4 filters, got 3 groups"
+        );
+        assert_eq!(
+            message([4, 0, 3, 3], 1, plain),
+            "convolution: expected at least one filter and channel, got [4, 0, 3, 3]"
+        );
+        let flat = Window { stride: [0, 1], ..plain };
+        assert_eq!(
+            message([4, 2, 3, 3], 1, flat),
+            "convolution: expected a kernel, stride and dilation of at least 1, got kernel [3, 3], \
+             stride [0, 1], dilation [1, 1]"
+        );
+        let geometry = ConvolutionGeometry { window: plain, groups: 1 };
+        let features = Convolution::new(Tensor::zeros([4, 2]), None, geometry);
+        assert_eq!(
+            features.unwrap_err().to_string(),
+            "convolution: expected a weight [filter, channel, height, width], got shape [4, 2]"
+        );
+        let biased =
+            Convolution::new(Tensor::zeros([4, 2, 3, 3]), Some(Tensor::zeros([3])), geometry);
+        assert_eq!(
+            biased.unwrap_err().to_string(),
+            "convolution: expected a bias for 4 filters, got shape [3]"
+        );
+    }
+
+    #[test]
+    fn convolution_refuses_other_channels_and_maps_that_are_too_small() {
+        let layer = layer([4, 2, 3, 3], 2, Window::of([3, 3])).unwrap();
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1, 2, 5, 5])]).unwrap_err().to_string(),
+            "convolution: expected 4 channels, got shape [1, 2, 5, 5]"
+        );
+        let message = layer.output_shape(&[&Shape::from([1, 4, 2, 5])]).unwrap_err().to_string();
+        assert!(
+            message.starts_with("convolution: expected a padded map of at least 3x3, got 2x5"),
+            "{message}"
+        );
     }
 }

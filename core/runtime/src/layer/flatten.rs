@@ -53,3 +53,24 @@ impl LayerInversion for Flatten {
         Ok(vec![backend.reshape(signal, record.input_shape(self.kind())?)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+
+    #[test]
+    fn flatten_keeps_its_promises() {
+        check(&Flatten, &[&[2, 3, 4]]);
+        check(&Flatten, &[&[5]]);
+        check(&Flatten, &[&[]]);
+    }
+
+    #[test]
+    fn flatten_refuses_a_single_number() {
+        assert_eq!(
+            Flatten.output_shape(&[&Shape::from([])]).unwrap_err().to_string(),
+            "flatten: expected a batch, got a single number"
+        );
+    }
+}

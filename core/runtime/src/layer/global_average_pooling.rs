@@ -123,3 +123,53 @@ impl LayerInversion for GlobalAveragePooling {
         Ok(vec![operand::spread(backend, &share, restored)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CpuBackend;
+    use crate::layer::testing::check;
+
+    #[test]
+    fn global_average_pooling_keeps_its_promises_over_maps_and_over_other_axes() {
+        check(&GlobalAveragePooling::of_maps(), &[&[2, 3, 4]]);
+        for averaged in [AveragedAxes::Kept, AveragedAxes::Dropped] {
+            check(&GlobalAveragePooling::over(&[3, 2], averaged).unwrap(), &[&[2, 3, 4]]);
+            check(&GlobalAveragePooling::over(&[1], averaged).unwrap(), &[&[5, 2]]);
+        }
+    }
+
+    #[test]
+    fn the_mean_of_a_map_is_its_sum_over_its_cells() {
+        let input = Tensor::new([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 6.0]).unwrap();
+        let layer = GlobalAveragePooling::over(&[2, 3], AveragedAxes::Dropped).unwrap();
+        let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
+        assert_eq!((output.shape(), output.values().unwrap()), (&Shape::from([1, 1]), &[3.0][..]));
+    }
+
+    #[test]
+    fn global_average_pooling_refuses_the_batch_and_axes_that_are_not_there() {
+        for axes in [&[0, 2][..], &[], &[2, 2]] {
+            let refused = GlobalAveragePooling::over(axes, AveragedAxes::Kept).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!(
+                    "global_average_pooling: expected different axes other than the batch, got \
+                     {axes:?}"
+                )
+            );
+        }
+        let layer = GlobalAveragePooling::over(&[4], AveragedAxes::Kept).unwrap();
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1, 2, 3, 4])]).unwrap_err().to_string(),
+            "global_average_pooling: expected an axis 4 that is not the batch, got [1, 2, 3, 4]"
+        );
+        assert_eq!(
+            GlobalAveragePooling::of_maps()
+                .output_shape(&[&Shape::from([1, 2])])
+                .unwrap_err()
+                .to_string(),
+            "global_average_pooling: expected maps, got shape [1, 2]"
+        );
+    }
+}

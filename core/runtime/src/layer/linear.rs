@@ -111,3 +111,63 @@ impl LayerInversion for Linear {
         Ok(vec![backend.matrix_product(signal, plain, &weight, plain)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CpuBackend;
+    use crate::layer::testing::{Numbers, check};
+
+    fn layer() -> Linear {
+        let mut numbers = Numbers::new(4);
+        Linear::new(numbers.tensor([3, 5]), Some(numbers.tensor([3]))).unwrap()
+    }
+
+    #[test]
+    fn linear_keeps_its_promises_for_features_and_further_axes() {
+        check(&layer(), &[&[5]]);
+        check(&layer(), &[&[2, 5]]);
+        check(&Linear::new(Numbers::new(4).tensor([3, 5]), None).unwrap(), &[&[5]]);
+    }
+
+    #[test]
+    fn rows_of_the_weight_are_outputs() {
+        let weight = Tensor::new([2, 3], vec![1.0, 0.0, 2.0, 0.0, -1.0, 0.0]).unwrap();
+        let layer = Linear::new(weight, Some(Tensor::new([2], vec![10.0, 20.0]).unwrap())).unwrap();
+        let input = Tensor::new([1, 3], vec![1.0, 2.0, 3.0]).unwrap();
+        let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
+        assert_eq!(output.values().unwrap(), [17.0, 18.0]);
+    }
+
+    #[test]
+    fn the_work_of_a_linear_layer_is_counted() {
+        let work = layer().work(&[&Shape::from([2, 5])]);
+        let expected = Work { multiply_adds: 30, bytes: 4 * (10 + 6 + 18), parameters: 18 };
+        assert_eq!(work, expected);
+        assert!(layer().parameter("weight").is_some() && layer().parameter("bias").is_some());
+    }
+
+    #[test]
+    fn linear_refuses_what_does_not_fit() {
+        let message = |weight: Shape, bias: Option<usize>| {
+            let bias = bias.map(|count| Tensor::zeros([count]));
+            Linear::new(Tensor::zeros(weight), bias).unwrap_err().to_string()
+        };
+        assert_eq!(
+            message(Shape::from([3, 5, 1]), None),
+            "linear: expected a weight [out, in], got shape [3, 5, 1]"
+        );
+        assert_eq!(
+            message(Shape::from([0, 5]), None),
+            "linear: expected a weight that is not empty, got shape [0, 5]"
+        );
+        assert_eq!(
+            message(Shape::from([3, 5]), Some(5)),
+            "linear: expected a bias for 3 outputs, got shape [5]"
+        );
+        assert_eq!(
+            layer().output_shape(&[&Shape::from([1, 4])]).unwrap_err().to_string(),
+            "linear: expected 5 features behind a batch, got shape [1, 4]"
+        );
+    }
+}

@@ -87,3 +87,43 @@ impl LayerInversion for MatrixProduct {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Numbers, check, check_with};
+
+    #[test]
+    fn matrix_product_keeps_its_promises() {
+        check(&MatrixProduct, &[&[2, 4], &[4, 3]]);
+        check(&MatrixProduct, &[&[2, 3, 4], &[1, 4, 5]]);
+    }
+
+    #[test]
+    fn a_shared_matrix_is_not_taken_for_a_batch() {
+        let mut numbers = Numbers::new(3);
+        // Three rows and three images.
+        let inputs = [numbers.tensor([3, 2]), numbers.tensor([3, 2, 4])];
+        check_with(&MatrixProduct, &inputs, &[0]);
+    }
+
+    #[test]
+    fn matrix_product_refuses_matrices_that_do_not_fit() {
+        let message = |a: &[usize], b: &[usize]| {
+            let (a, b) = (Shape::from(a), Shape::from(b));
+            MatrixProduct.output_shape(&[&a, &b]).unwrap_err().to_string()
+        };
+        assert_eq!(
+            message(&[1, 2, 3], &[1, 4, 5]),
+            "matrix_product: expected matrices behind a batch whose inner extents agree, got \
+             [1, 2, 3] and [1, 4, 5]"
+        );
+        assert_eq!(message(&[1], &[1, 4]), "matrix_product: expected matrices, got shape [1]");
+        assert!(message(&[2, 3], &[3, 5]).contains("behind a batch"));
+        let shape = Shape::from([1, 2]);
+        assert_eq!(
+            MatrixProduct.output_shape(&[&shape]).unwrap_err().to_string(),
+            "matrix_product: expected two inputs, got 1"
+        );
+    }
+}

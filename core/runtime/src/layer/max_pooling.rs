@@ -82,3 +82,76 @@ impl LayerInversion for MaxPooling {
         Ok(vec![backend.unpooling(signal, switches, restored, Overlap::Sum)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+    use crate::{CpuBackend, Padding};
+
+    fn overlapping() -> Window {
+        Window { stride: [2, 2], ..Window::of([3, 3]) }
+    }
+
+    #[test]
+    fn max_pooling_keeps_its_promises_for_every_geometry() {
+        let uneven = Padding { top: 0, left: 0, bottom: 1, right: 1 };
+        for window in [
+            overlapping(),
+            Window { padding: uneven, ..overlapping() },
+            Window { dilation: [2, 1], ..Window::of([2, 3]) },
+        ] {
+            for rounding in [Rounding::Floor, Rounding::Ceil] {
+                check(&MaxPooling::new(window, rounding).unwrap(), &[&[2, 6, 7]]);
+            }
+        }
+    }
+
+    #[test]
+    fn signals_of_overlapping_windows_add_up_at_their_switch() {
+        let mut values = vec![0.0; 25];
+        values[12] = 9.0;
+        let input = Tensor::new([1, 1, 5, 5], values).unwrap();
+        let layer = MaxPooling::new(overlapping(), Rounding::Floor).unwrap();
+        let backend = CpuBackend::new();
+        let (_, record) = layer.forward(&backend, &[&input], Keep::Inversion).unwrap();
+        let signal = Tensor::new([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        let carried = layer.invert(&backend, &signal, &record).unwrap();
+        let mut expected = vec![0.0; 25];
+        expected[12] = 10.0;
+        assert_eq!(carried[0].values().unwrap(), expected);
+    }
+
+    #[test]
+    fn max_pooling_refuses_a_record_without_switches() {
+        let layer = MaxPooling::new(overlapping(), Rounding::Floor).unwrap();
+        let backend = CpuBackend::new();
+        let input = Tensor::zeros([1, 1, 5, 5]);
+        let (output, record) = layer.forward(&backend, &[&input], Keep::Output).unwrap();
+        assert_eq!(
+            layer.invert(&backend, &output, &record).unwrap_err().to_string(),
+            "max_pooling: the record does not hold switches; run forward with Keep::Inversion"
+        );
+    }
+
+    #[test]
+    fn max_pooling_refuses_a_window_wholly_in_the_padding() {
+        let padding = Padding { right: 3, ..Padding::default() };
+        let layer = MaxPooling::new(Window { padding, ..overlapping() }, Rounding::Floor).unwrap();
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1, 1, 5, 6])]).unwrap_err().to_string(),
+            "max_pooling: expected windows that see a cell of the map, got window column 3 wholly \
+             in the padding of a map of [5, 6]"
+        );
+        assert!(MaxPooling::new(Window::of([0, 1]), Rounding::Floor).is_err());
+    }
+
+    #[test]
+    fn max_pooling_refuses_maps_whose_cells_a_switch_cannot_count() {
+        let layer = MaxPooling::new(overlapping(), Rounding::Floor).unwrap();
+        assert_eq!(
+            layer.output_shape(&[&Shape::from([1, 1, 65536, 65536])]).unwrap_err().to_string(),
+            "max_pooling: expected maps of less than 2^32 cells, got shape [1, 1, 65536, 65536]"
+        );
+    }
+}

@@ -57,3 +57,33 @@ impl LayerInversion for Multiplication {
         Ok(vec![carried(b, a.shape())?, carried(a, b.shape())?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Numbers, check, check_with};
+
+    #[test]
+    fn multiplication_keeps_its_promises_with_and_without_broadcasting() {
+        check(&Multiplication, &[&[2, 3, 4], &[2, 3, 4]]);
+        check(&Multiplication, &[&[2, 3, 4], &[2, 1, 1]]);
+    }
+
+    #[test]
+    fn a_shared_factor_is_not_taken_for_a_batch() {
+        let mut numbers = Numbers::new(3);
+        let inputs = [numbers.tensor([3, 3, 2, 2]), numbers.tensor([3, 1, 1])];
+        check_with(&Multiplication, &inputs, &[1]);
+        let inputs = [numbers.tensor([3, 2]), numbers.tensor([3, 5, 3, 2])];
+        check_with(&Multiplication, &inputs, &[0]);
+    }
+
+    #[test]
+    fn multiplication_refuses_shapes_that_do_not_broadcast() {
+        let (a, b) = (Shape::from([1, 2]), Shape::from([1, 3]));
+        assert_eq!(
+            Multiplication.output_shape(&[&a, &b]).unwrap_err().to_string(),
+            "multiplication: expected shapes that broadcast, got [1, 2] and [1, 3]"
+        );
+    }
+}

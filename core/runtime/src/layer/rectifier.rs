@@ -1,5 +1,5 @@
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
-use crate::{Backend, Binary, LayerError, Shape, Tensor, Unary};
+use crate::{Backend, Binary, Epilogue, LayerError, Shape, Tensor, Unary};
 
 /// Hands positive values on and zero for all others.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +30,10 @@ impl Layer for Rectifier {
         Ok((output, record))
     }
 
+    fn as_epilogue(&self) -> Option<Epilogue> {
+        Some(Epilogue::Rectify)
+    }
+
     fn reach(&self, _input: usize) -> Reach {
         Reach::Pointwise
     }
@@ -52,5 +56,35 @@ impl LayerInversion for Rectifier {
         let output = record.saved(0, self.kind(), "its output")?;
         let gate = Binary::Gate { low: 0.0, high: f32::INFINITY };
         Ok(vec![backend.binary(gate, signal, output)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CpuBackend;
+    use crate::layer::testing::check;
+
+    #[test]
+    fn rectifier_keeps_its_promises() {
+        check(&Rectifier, &[&[2, 3, 4]]);
+    }
+
+    #[test]
+    fn no_signal_passes_where_the_input_is_not_positive() {
+        let input = Tensor::new([1, 4], vec![-1.0, 0.0, -0.0, 1e-30]).unwrap();
+        let backend = CpuBackend::new();
+        let (_, record) = Rectifier.forward(&backend, &[&input], Keep::Inversion).unwrap();
+        let carried = Rectifier.invert(&backend, &Tensor::filled([1, 4], -2.0), &record).unwrap();
+        assert_eq!(carried[0].values().unwrap(), [0.0, 0.0, 0.0, -2.0]);
+    }
+
+    #[test]
+    fn rectifier_refuses_two_inputs() {
+        let shape = Shape::from([1, 2]);
+        assert_eq!(
+            Rectifier.output_shape(&[&shape, &shape]).unwrap_err().to_string(),
+            "rectifier: expected one input, got 2"
+        );
     }
 }

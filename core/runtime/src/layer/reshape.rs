@@ -63,3 +63,24 @@ impl LayerInversion for Reshape {
         Ok(vec![backend.reshape(signal, record.input_shape(self.kind())?)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+
+    #[test]
+    fn reshape_keeps_its_promises() {
+        check(&Reshape::new(&[4, 6]), &[&[2, 3, 4]]);
+        check(&Reshape::new(&[2, 2, 1, 6]), &[&[24]]);
+    }
+
+    #[test]
+    fn reshape_refuses_another_number_of_values_per_image() {
+        assert_eq!(
+            Reshape::new(&[9]).output_shape(&[&Shape::from([2, 5])]).unwrap_err().to_string(),
+            "reshape: expected 9 values per image, got shape [2, 5]"
+        );
+        assert!(Reshape::new(&[]).output_shape(&[&Shape::from([])]).is_err());
+    }
+}

@@ -78,3 +78,29 @@ impl LayerInversion for ResponseNormalization {
         Ok(vec![backend.response_normalization_adjoint(signal, input, &self.form)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::check;
+
+    fn form(size: usize) -> backend::ResponseNormalization {
+        backend::ResponseNormalization { size, alpha: 0.5, beta: 0.75, bias: 2.0 }
+    }
+
+    #[test]
+    fn response_normalization_keeps_its_promises_for_odd_and_even_sizes() {
+        for size in [1, 4, 5] {
+            check(&ResponseNormalization::new(form(size)).unwrap(), &[&[7, 2, 3]]);
+        }
+    }
+
+    #[test]
+    fn response_normalization_refuses_numbers_that_make_no_sense() {
+        let message = ResponseNormalization::new(form(0)).unwrap_err().to_string();
+        let expected = "response_normalization: expected a size of at least 1 and finite numbers";
+        assert!(message.starts_with(expected), "{message}");
+        let endless = backend::ResponseNormalization { beta: f32::INFINITY, ..form(5) };
+        assert!(ResponseNormalization::new(endless).is_err());
+    }
+}

@@ -72,3 +72,37 @@ impl LayerInversion for Softmax {
         Ok(vec![backend.softmax_adjoint(signal, output, self.axis)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CpuBackend;
+    use crate::layer::testing::check;
+
+    #[test]
+    fn softmax_keeps_its_promises_along_any_axis() {
+        check(&Softmax::new(1).unwrap(), &[&[7]]);
+        check(&Softmax::new(1).unwrap(), &[&[3, 2, 2]]);
+        check(&Softmax::new(3).unwrap(), &[&[3, 2, 4]]);
+    }
+
+    #[test]
+    fn probabilities_of_large_scores_add_up_to_one() {
+        let input = Tensor::new([1, 3], vec![1000.0, 1000.0, -1000.0]).unwrap();
+        let layer = Softmax::new(1).unwrap();
+        let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
+        assert_eq!(output.values().unwrap(), [0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn softmax_refuses_the_batch_and_axes_that_are_not_there() {
+        assert_eq!(
+            Softmax::new(0).unwrap_err().to_string(),
+            "softmax: expected an axis that is not the batch, got axis 0"
+        );
+        assert_eq!(
+            Softmax::new(2).unwrap().output_shape(&[&Shape::from([1, 9])]).unwrap_err().to_string(),
+            "softmax: expected an axis 2 that is not the batch, got [1, 9]"
+        );
+    }
+}
