@@ -3,7 +3,10 @@
 mod backward;
 mod field;
 mod forward;
+mod fusion;
 mod intervention;
+#[cfg(test)]
+mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -341,5 +344,102 @@ impl NetworkBuilder {
         self.names.insert(name.to_owned(), id);
         self.values.push(Value { name: name.to_owned(), shape, origin, extent });
         Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{add, convolution, forked, with_image};
+    use super::*;
+    use crate::LayerKind;
+    use crate::layer::{Addition, MatrixProduct, Multiplication, Rectifier};
+
+    #[test]
+    fn values_are_found_by_their_names_those_of_their_layers_and_aliases() {
+        let (mut builder, image) = with_image([1, 3]);
+        let relu = builder.layer("relu1", Arc::new(Rectifier), &[image], "relu1_out").unwrap();
+        builder.alias("drop1", relu);
+        builder.alias("image", relu);
+        let network = builder.finish(vec![relu]);
+        for name in ["relu1", "relu1_out", "drop1"] {
+            assert_eq!(network.find(name), Some(relu));
+        }
+        assert_eq!(network.find("image"), Some(image));
+        assert_eq!(network.find("conv1"), None);
+        let names: Vec<&str> = network.names().collect();
+        assert_eq!(names, ["drop1", "image", "relu1", "relu1_out"]);
+        assert_eq!((network.name_of(relu), network.name_of(image)), ("relu1", "image"));
+        assert_eq!(network.node(network.maker(relu).unwrap()).layer.kind(), LayerKind::Rectifier);
+        assert_eq!((network.inputs(), network.outputs()), (&[image][..], &[relu][..]));
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_value() {
+        let (mut builder, image) = with_image([1, 3]);
+        let taken = builder.layer("relu1", Arc::new(Rectifier), &[image], "image").unwrap_err();
+        assert_eq!(taken.to_string(), "two values are called image");
+    }
+
+    #[test]
+    fn an_input_is_that_of_one_image() {
+        let mut builder = NetworkBuilder::default();
+        let refused = builder.input("image", Shape::from([8, 3])).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "input image: expected shape [1, ...], for one image, got [8, 3]"
+        );
+        assert!(builder.input("image", Shape::from([])).is_err());
+    }
+
+    #[test]
+    fn a_layer_whose_inputs_do_not_fit_is_refused_by_name() {
+        let (mut builder, image) = with_image([1, 3, 8, 8]);
+        let layer = Arc::new(convolution(1, [4, 2, 3, 3], 1));
+        let refused = builder.layer("conv1", layer, &[image], "conv1").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "layer conv1: convolution: expected 2 channels, got shape [1, 3, 8, 8]"
+        );
+    }
+
+    #[test]
+    fn a_layer_that_mixes_images_is_refused() {
+        let (mut builder, image) = with_image([1, 3, 2, 2]);
+        let batches = builder.constant("batches", Tensor::zeros([4, 3, 2, 2])).unwrap();
+        let refused = builder.layer("sum", Arc::new(Addition), &[image, batches], "sum");
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "layer sum mixes the images of a batch: it makes [4, 3, 2, 2] of one image, but not 2 \
+             times that of 2 images"
+        );
+        // Features whose batch would be aligned with the rows of a map: with two images and two
+        // rows the shapes alone would not tell.
+        let features = builder.input("features", Shape::from([1, 2])).unwrap();
+        let refused = builder.layer("mul", Arc::new(Multiplication), &[image, features], "mul");
+        assert!(refused.unwrap_err().to_string().starts_with("layer mul mixes the images"));
+        let matrix = builder.input("matrix", Shape::from([1, 1, 1])).unwrap();
+        let refused = builder.layer("product", Arc::new(MatrixProduct), &[matrix, features], "p");
+        assert!(refused.unwrap_err().to_string().starts_with("layer product mixes the images"));
+    }
+
+    #[test]
+    fn what_is_computed_of_constants_is_the_same_for_every_image() {
+        let (mut builder, image) = with_image([1, 3]);
+        let bias = builder.constant("bias", Tensor::zeros([2, 3])).unwrap();
+        let rectified = add(&mut builder, "rectified", Rectifier, &[bias]);
+        let network = builder.finish(vec![image, rectified]);
+        assert_eq!(network.value(rectified).extent, Extent::Shared);
+        assert_eq!(network.value(rectified).shape_for(7), Shape::from([2, 3]));
+        assert_eq!(network.value(image).shape_for(7), Shape::from([7, 3]));
+    }
+
+    #[test]
+    fn layers_count_in_execution_order() {
+        let network = forked();
+        for node in network.nodes() {
+            for &input in &node.inputs {
+                assert!(input < node.output);
+            }
+        }
     }
 }

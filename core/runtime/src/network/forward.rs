@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fusion::Follower;
 use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, ValueId};
 use crate::{Backend, Keep, LayerError, Record, Tensor};
 
@@ -65,7 +66,7 @@ impl Trace {
 impl Network {
     /// Runs forward. All inputs have the same number of images.
     ///
-    /// A value is dropped as soon as nobody needs it, unless it is captured or records are kept.
+    /// A value is dropped as soon as nobody needs it, unless it is captured or a record holds it.
     ///
     /// # Errors
     /// Fails when the inputs do not fit, an intervention does not fit, or a layer fails.
@@ -78,44 +79,15 @@ impl Network {
         let batch = self.check_inputs(inputs)?;
         self.check_interventions(request, batch)?;
         let needed = self.needed(request.captures);
-        let mut uses = self.count_uses(&needed, request.captures);
-        let mut live: BTreeMap<ValueId, Tensor> = BTreeMap::new();
-        for (&id, tensor) in self.inputs.iter().zip(inputs) {
-            if uses.contains_key(&id) {
-                let tensor = backend.upload(tensor).map_err(|e| self.at(id, e.into()))?;
-                live.insert(id, self.edited(backend, id, tensor, request.interventions)?);
-            }
+        let mut pass = Pass::start(self, backend, request, &needed, inputs)?;
+        for &id in &needed {
+            pass.step(id)?;
         }
-        for &id in uses.keys() {
-            if let Origin::Constant(tensor) = &self.value(id).origin {
-                live.insert(id, backend.upload(tensor).map_err(|e| self.at(id, e.into()))?);
-            }
-        }
-        let mut records = BTreeMap::new();
-        for &node_id in &needed {
-            let node = self.node(node_id);
-            let operands = self.operands(node, &live)?;
-            let (output, record) = node
-                .layer
-                .forward(backend, &operands, request.keep)
-                .map_err(|source| NetworkError::Layer { name: node.name.clone(), source })?;
-            let output =
-                self.bypassed(backend, node_id, &operands, output, request.interventions)?;
-            let output = self.edited(backend, node.output, output, request.interventions)?;
-            for &id in &node.inputs {
-                release(id, &mut uses, &mut live);
-            }
-            live.insert(node.output, output);
-            if request.keep == Keep::Inversion {
-                let shared = (0..node.inputs.len())
-                    .filter(|&index| self.value(node.inputs[index]).extent == Extent::Shared);
-                records.insert(node_id, record.sharing(shared));
-            }
-        }
-        // What is left is what was captured: everything else lost its last reader.
+        // What is left was captured: everything else lost its last reader.
+        let values = pass.live;
         let is_shared = |id: &ValueId| self.value(*id).extent == Extent::Shared;
-        let shared = live.keys().copied().filter(is_shared).collect();
-        Ok(Trace { batch, values: live, shared, records })
+        let shared = values.keys().copied().filter(is_shared).collect();
+        Ok(Trace { batch, values, shared, records: pass.records })
     }
 
     fn check_inputs(&self, inputs: &[Tensor]) -> Result<usize, NetworkError> {
@@ -149,42 +121,243 @@ impl Network {
         needed
     }
 
-    fn count_uses(
-        &self,
-        needed: &BTreeSet<NodeId>,
-        captures: &[ValueId],
-    ) -> BTreeMap<ValueId, usize> {
-        let mut uses = BTreeMap::new();
-        let readers = needed.iter().flat_map(|&node| &self.node(node).inputs);
-        for &id in readers.chain(captures) {
-            *uses.entry(id).or_insert(0) += 1;
-        }
-        uses
-    }
-
-    fn operands<'a>(
-        &self,
-        node: &Node,
-        live: &'a BTreeMap<ValueId, Tensor>,
-    ) -> Result<Vec<&'a Tensor>, NetworkError> {
-        let find = |id: &ValueId| {
-            let name = || self.name_of(*id).to_owned();
-            live.get(id).ok_or_else(|| NetworkError::NotRecorded { name: name() })
-        };
-        node.inputs.iter().map(find).collect()
-    }
-
-    pub(super) fn at(&self, id: ValueId, source: LayerError) -> NetworkError {
-        NetworkError::Layer { name: self.name_of(id).to_owned(), source }
+    pub(super) fn at(&self, id: ValueId, source: impl Into<LayerError>) -> NetworkError {
+        NetworkError::Layer { name: self.name_of(id).to_owned(), source: source.into() }
     }
 }
 
-/// Counts one use of a value down and drops it when it was the last.
-fn release(id: ValueId, uses: &mut BTreeMap<ValueId, usize>, live: &mut BTreeMap<ValueId, Tensor>) {
-    if let Some(count) = uses.get_mut(&id) {
-        *count -= 1;
-        if *count == 0 {
-            live.remove(&id);
+/// A forward pass under way.
+struct Pass<'a> {
+    network: &'a Network,
+    backend: &'a dyn Backend,
+    request: &'a ForwardRequest<'a>,
+    /// How many readers of each value are still to come, captures among them.
+    uses: BTreeMap<ValueId, usize>,
+    /// The values that somebody still needs.
+    live: BTreeMap<ValueId, Tensor>,
+    followers: BTreeMap<NodeId, Follower>,
+    /// Outputs of layers that the layer before computed in passing.
+    ready: BTreeMap<NodeId, Tensor>,
+    records: BTreeMap<NodeId, Record>,
+}
+
+impl<'a> Pass<'a> {
+    fn start(
+        network: &'a Network,
+        backend: &'a dyn Backend,
+        request: &'a ForwardRequest<'a>,
+        needed: &BTreeSet<NodeId>,
+        inputs: &[Tensor],
+    ) -> Result<Self, NetworkError> {
+        let mut uses = BTreeMap::new();
+        let readers = needed.iter().flat_map(|&node| &network.node(node).inputs);
+        for &id in readers.chain(request.captures) {
+            *uses.entry(id).or_insert(0) += 1;
         }
+        let mut live = BTreeMap::new();
+        let given = network.inputs.iter().copied().zip(inputs);
+        let stored = uses.keys().filter_map(|&id| match &network.value(id).origin {
+            Origin::Constant(tensor) => Some((id, tensor)),
+            Origin::Input | Origin::Layer(_) => None,
+        });
+        for (id, tensor) in given.chain(stored).filter(|(id, _)| uses.contains_key(id)) {
+            let tensor = backend.upload(tensor).map_err(|e| network.at(id, e))?;
+            live.insert(id, network.edited(backend, id, tensor, request.interventions)?);
+        }
+        let followers = network.followers(needed, &uses, request);
+        let (ready, records) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { network, backend, request, uses, live, followers, ready, records })
+    }
+
+    /// Computes one layer, and drops what nobody needs any more.
+    fn step(&mut self, id: NodeId) -> Result<(), NetworkError> {
+        let node = self.network.node(id);
+        if let Some(output) = self.computed(id, node)? {
+            let interventions = self.request.interventions;
+            let output = self.network.edited(self.backend, node.output, output, interventions)?;
+            self.live.insert(node.output, output);
+        }
+        for input in &node.inputs {
+            if let Some(count) = self.uses.get_mut(input) {
+                *count -= 1;
+                if *count == 0 {
+                    self.live.remove(input);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the output of a layer; none where only that of its follower was computed.
+    fn computed(&mut self, id: NodeId, node: &Node) -> Result<Option<Tensor>, NetworkError> {
+        if let Some(output) = self.ready.remove(&id) {
+            return Ok(Some(output));
+        }
+        let failed = |source: LayerError| self.network.at(node.output, source);
+        let find = |id: &ValueId| {
+            let name = || self.network.name_of(*id).to_owned();
+            self.live.get(id).ok_or_else(|| NetworkError::NotRecorded { name: name() })
+        };
+        let operands = node.inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        if let Some(Follower { node: follower, epilogue }) = self.followers.get(&id) {
+            let fused = node.layer.forward_with_epilogue(self.backend, &operands, *epilogue);
+            if let Some(output) = fused {
+                self.ready.insert(*follower, output.map_err(failed)?);
+                return Ok(None);
+            }
+        }
+        let (output, record) =
+            node.layer.forward(self.backend, &operands, self.request.keep).map_err(failed)?;
+        if self.request.keep == Keep::Inversion {
+            let is_shared =
+                |&index: &usize| self.network.value(node.inputs[index]).extent == Extent::Shared;
+            let shared = (0..node.inputs.len()).filter(is_shared);
+            self.records.insert(id, record.sharing(shared));
+        }
+        let interventions = self.request.interventions;
+        self.network.bypassed(self.backend, id, &operands, output, interventions).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::testing::{Log, Spy, add, bits, convolution, forked, row, value, with_image};
+    use super::*;
+    use crate::layer::testing::Numbers;
+    use crate::layer::{Addition, Rectifier};
+    use crate::{CpuBackend, Shape};
+
+    fn run(network: &Network, inputs: &[Tensor], captures: &[ValueId], keep: Keep) -> Trace {
+        let request = ForwardRequest { captures, keep, interventions: &[] };
+        network.forward(&CpuBackend::new(), inputs, &request).unwrap()
+    }
+
+    #[test]
+    fn a_trace_holds_what_was_captured_and_nothing_else() {
+        let network = forked();
+        let images = Numbers::new(1).tensor([2, 2, 8, 8]);
+        let captures = ["image", "relu1", "factor", "scores"].map(|name| value(&network, name));
+        for keep in [Keep::Output, Keep::Inversion] {
+            let trace = run(&network, std::slice::from_ref(&images), &captures, keep);
+            assert_eq!(trace.batch(), 2);
+            assert_eq!(bits(trace.value(captures[0]).unwrap()), bits(&images));
+            assert_eq!(*trace.value(captures[2]).unwrap().shape(), Shape::from([3, 1, 1]));
+            assert_eq!(*trace.value(captures[3]).unwrap().shape(), Shape::from([2, 4]));
+            assert!(trace.value(value(&network, "conv1")).is_none());
+            assert_eq!(trace.values.len(), 4);
+        }
+    }
+
+    #[test]
+    fn layers_that_no_capture_needs_do_not_run() {
+        let (mut builder, image) = with_image([1, 2]);
+        let log = Arc::new(Log::default());
+        let first = add(&mut builder, "first", Spy(log.clone()), &[image]);
+        let second = add(&mut builder, "second", Spy(log.clone()), &[first]);
+        let aside = add(&mut builder, "aside", Spy(log.clone()), &[first]);
+        let network = builder.finish(vec![second, aside]);
+        run(&network, &[Tensor::zeros([1, 2])], &[first], Keep::Output);
+        assert_eq!(log.runs(), 1);
+        run(&network, &[Tensor::zeros([1, 2])], &[aside], Keep::Output);
+        assert_eq!(log.runs(), 3);
+        run(&network, &[Tensor::zeros([1, 2])], &[], Keep::Inversion);
+        assert_eq!(log.runs(), 3);
+    }
+
+    #[test]
+    fn values_are_dropped_after_their_last_reader() {
+        let (mut builder, image) = with_image([1, 2]);
+        let log = Arc::new(Log::default());
+        let mut last = image;
+        for name in ["a", "b", "c", "d", "e"] {
+            last = add(&mut builder, name, Spy(log.clone()), &[last]);
+        }
+        let network = builder.finish(vec![last]);
+        for keep in [Keep::Output, Keep::Inversion] {
+            run(&network, &[Tensor::zeros([1, 2])], &[last], keep);
+            // Each layer finds its own input alive, and that alone.
+            assert_eq!(log.most_alive(), 1);
+        }
+        let captures = [value(&network, "a"), value(&network, "b"), last];
+        run(&network, &[Tensor::zeros([1, 2])], &captures, Keep::Output);
+        assert_eq!(log.most_alive(), 3);
+    }
+
+    #[test]
+    fn a_network_may_have_several_inputs_and_outputs() {
+        let mut builder = crate::NetworkBuilder::default();
+        let a = builder.input("a", Shape::from([1, 2])).unwrap();
+        let b = builder.input("b", Shape::from([1, 2])).unwrap();
+        let sum = add(&mut builder, "sum", Addition, &[a, b]);
+        let relu = add(&mut builder, "relu", Rectifier, &[b]);
+        let network = builder.finish(vec![sum, relu]);
+        let inputs = [
+            Tensor::new([1, 2], vec![1.0, 2.0]).unwrap(),
+            Tensor::new([1, 2], vec![-5.0, 3.0]).unwrap(),
+        ];
+        let trace = run(&network, &inputs, network.outputs(), Keep::Output);
+        assert_eq!(trace.value(sum).unwrap().values().unwrap(), [-4.0, 5.0]);
+        assert_eq!(trace.value(relu).unwrap().values().unwrap(), [0.0, 3.0]);
+    }
+
+    #[test]
+    fn inputs_that_do_not_fit_are_refused() {
+        let network = forked();
+        let message = |inputs: &[Tensor]| {
+            let refused = network.forward(&CpuBackend::new(), inputs, &ForwardRequest::default());
+            refused.unwrap_err().to_string()
+        };
+        assert_eq!(message(&[]), "the network has 1 inputs, got 0");
+        assert_eq!(
+            message(&[Tensor::zeros([1, 3, 8, 8])]),
+            "input image: expected shape [1, 2, 8, 8] for any batch, got [1, 3, 8, 8]"
+        );
+    }
+
+    #[test]
+    fn a_rectifier_computed_in_passing_has_the_same_bits() {
+        let (mut builder, image) = with_image([1, 2, 8, 8]);
+        let conv = add(&mut builder, "conv", convolution(1, [5, 2, 3, 3], 1), &[image]);
+        let relu = add(&mut builder, "relu", Rectifier, &[conv]);
+        let network = builder.finish(vec![relu]);
+        let images = [Numbers::new(1).tensor([2, 2, 8, 8])];
+        let fused = run(&network, &images, &[relu], Keep::Output);
+        let captured = run(&network, &images, &[conv, relu], Keep::Output);
+        let recorded = run(&network, &images, &[relu], Keep::Inversion);
+        assert_eq!(bits(fused.value(relu).unwrap()), bits(captured.value(relu).unwrap()));
+        assert_eq!(bits(fused.value(relu).unwrap()), bits(recorded.value(relu).unwrap()));
+        let raw = captured.value(conv).unwrap().values().unwrap();
+        assert!(raw.iter().any(|&value| value < 0.0));
+    }
+
+    #[test]
+    fn an_image_has_the_same_bits_in_any_batch() {
+        let network = forked();
+        let images = Numbers::new(1).tensor([8, 2, 8, 8]);
+        let captures = network.outputs();
+        let all = run(&network, std::slice::from_ref(&images), captures, Keep::Output);
+        for image in [0, 3, 7] {
+            let alone = run(&network, &[row(&images, image)], captures, Keep::Output);
+            for &id in captures {
+                let expected = row(all.value(id).unwrap(), image);
+                assert_eq!(bits(alone.value(id).unwrap()), bits(&expected));
+            }
+        }
+    }
+
+    #[test]
+    fn selecting_leaves_shared_values_alone() {
+        let network = forked();
+        let images = Numbers::new(1).tensor([3, 2, 8, 8]);
+        let captures = ["factor", "scores"].map(|name| value(&network, name));
+        let trace = run(&network, &[images], &captures, Keep::Output);
+        let selected = trace.select(&CpuBackend::new(), &[2, 0]).unwrap();
+        assert_eq!(selected.batch(), 2);
+        assert_eq!(*selected.value(captures[0]).unwrap().shape(), Shape::from([3, 1, 1]));
+        let scores = trace.value(captures[1]).unwrap();
+        assert_eq!(bits(&row(selected.value(captures[1]).unwrap(), 0)), bits(&row(scores, 2)));
+        assert!(trace.select(&CpuBackend::new(), &[3]).is_err());
     }
 }

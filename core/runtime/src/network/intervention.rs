@@ -42,7 +42,7 @@ pub enum Edit {
 
 impl Edit {
     /// Returns the value that is changed.
-    fn target(&self, network: &Network) -> ValueId {
+    pub(super) fn target(&self, network: &Network) -> ValueId {
         match *self {
             Self::Occlude { value, .. } | Self::Replace { value, .. } => value,
             Self::Bypass { node } => network.node(node).output,
@@ -128,7 +128,7 @@ impl Network {
         if patches.is_empty() {
             return Ok(tensor);
         }
-        backend.overwrite(&tensor, &patches).map_err(|e| self.at(id, e.into()))
+        backend.overwrite(&tensor, &patches).map_err(|e| self.at(id, e))
     }
 
     /// Returns a layer's output with its first input in its place for the images that bypass it.
@@ -154,6 +154,139 @@ impl Network {
         backend
             .concatenation(&[&output, input], 0)
             .and_then(|both| backend.select(&both, &rows))
-            .map_err(|e| self.at(self.node(id).output, e.into()))
+            .map_err(|e| self.at(self.node(id).output, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{add, bits, convolution, forked, node, row, value, with_image};
+    use super::*;
+    use crate::CpuBackend;
+    use crate::layer::Rectifier;
+    use crate::layer::testing::Numbers;
+
+    fn run(network: &Network, images: &Tensor, captures: &[ValueId], changes: &[Edit]) -> Tensor {
+        let on_image_one = |edit: &Edit| Intervention { row: 1, edit: edit.clone() };
+        let interventions: Vec<Intervention> = changes.iter().map(on_image_one).collect();
+        let request =
+            ForwardRequest { captures, interventions: &interventions, keep: Keep::Output };
+        let backend = CpuBackend::new();
+        let trace = network.forward(&backend, std::slice::from_ref(images), &request).unwrap();
+        trace.value(captures[0]).unwrap().clone()
+    }
+
+    #[test]
+    fn an_occluded_image_is_the_image_with_the_rectangle_painted_over() {
+        let network = forked();
+        let images = Numbers::new(1).tensor([3, 2, 8, 8]);
+        let (image, scores) = (value(&network, "image"), value(&network, "scores"));
+        let region = Region { top: 6, left: -1, height: 4, width: 3 };
+        let edit = Edit::Occlude { value: image, region, fill: vec![0.5, -0.25] };
+        let occluded = run(&network, &images, &[scores], &[edit]);
+
+        let mut values = images.values().unwrap().to_vec();
+        for (channel, fill) in [0.5, -0.25].into_iter().enumerate() {
+            for (y, x) in [(6, 0), (6, 1), (7, 0), (7, 1)] {
+                values[((2 + channel) * 8 + y) * 8 + x] = fill;
+            }
+        }
+        let painted = Tensor::new([3, 2, 8, 8], values).unwrap();
+        assert_eq!(bits(&occluded), bits(&run(&network, &painted, &[scores], &[])));
+        let plain = run(&network, &images, &[scores], &[]);
+        for image in [0, 2] {
+            assert_eq!(bits(&row(&occluded, image)), bits(&row(&plain, image)));
+        }
+        assert_ne!(bits(&row(&occluded, 1)), bits(&row(&plain, 1)));
+    }
+
+    #[test]
+    fn a_channel_is_replaced_for_one_image() {
+        let network = forked();
+        let images = Numbers::new(1).tensor([2, 2, 8, 8]);
+        let relu1 = value(&network, "relu1");
+        let edit = Edit::Replace { value: relu1, channels: vec![2], with: vec![7.0] };
+        let replaced = run(&network, &images, &[relu1], &[edit]);
+        let plain = run(&network, &images, &[relu1], &[]);
+        assert_eq!(bits(&row(&replaced, 0)), bits(&row(&plain, 0)));
+        let (replaced, plain) = (row(&replaced, 1), row(&plain, 1));
+        let cells = 2 * 64;
+        assert_eq!(replaced.values().unwrap()[..cells], plain.values().unwrap()[..cells]);
+        assert_eq!(replaced.values().unwrap()[cells..], [7.0; 64]);
+    }
+
+    #[test]
+    fn a_bypassed_layer_hands_its_input_on_for_one_image() {
+        let network = forked();
+        let images = Numbers::new(1).tensor([2, 2, 8, 8]);
+        let (conv2, relu1) = (value(&network, "conv2"), value(&network, "relu1"));
+        let edit = Edit::Bypass { node: node(&network, "conv2") };
+        let bypassed = run(&network, &images, &[conv2], &[edit]);
+        let plain = run(&network, &images, &[conv2], &[]);
+        assert_eq!(bits(&row(&bypassed, 0)), bits(&row(&plain, 0)));
+        let input = run(&network, &images, &[relu1], &[]);
+        assert_eq!(bits(&row(&bypassed, 1)), bits(&row(&input, 1)));
+    }
+
+    #[test]
+    fn changes_between_a_convolution_and_its_rectifier_are_seen() {
+        let (mut builder, image) = with_image([1, 2, 4, 4]);
+        let conv = add(&mut builder, "conv", convolution(1, [2, 2, 3, 3], 1), &[image]);
+        let relu = add(&mut builder, "relu", Rectifier, &[conv]);
+        let network = builder.finish(vec![relu]);
+        let images = Numbers::new(1).tensor([2, 2, 4, 4]);
+        let edit = Edit::Replace { value: conv, channels: vec![0, 1], with: vec![-1.0, 4.0] };
+        let replaced = row(&run(&network, &images, &[relu], &[edit]), 1);
+        assert_eq!(replaced.values().unwrap(), [[0.0; 16], [4.0; 16]].concat());
+        let edit = Edit::Bypass { node: node(&network, "relu") };
+        let raw = row(&run(&network, &images, &[relu], &[edit]), 1);
+        assert_eq!(bits(&raw), bits(&row(&run(&network, &images, &[conv], &[]), 1)));
+    }
+
+    #[test]
+    fn interventions_that_cannot_be_meant_are_refused() {
+        let network = forked();
+        let images = [Tensor::zeros([2, 2, 8, 8])];
+        let message = |row: usize, edit: Edit, keep: Keep| {
+            let interventions = &[Intervention { row, edit }];
+            let captures = network.outputs();
+            let request = ForwardRequest { captures, interventions, keep };
+            let refused = network.forward(&CpuBackend::new(), &images, &request);
+            refused.unwrap_err().to_string()
+        };
+        let bypass = |name| Edit::Bypass { node: node(&network, name) };
+        let replace = |name, channel| Edit::Replace {
+            value: value(&network, name),
+            channels: vec![channel],
+            with: vec![0.0],
+        };
+        assert_eq!(
+            message(2, bypass("relu1"), Keep::Output),
+            "cannot bypass the layer at relu1: there is no image 2 in a batch of 2"
+        );
+        assert_eq!(
+            message(0, bypass("conv1"), Keep::Output),
+            "cannot bypass the layer at conv1: it makes [1, 3, 8, 8] of [[1, 2, 8, 8]]"
+        );
+        assert_eq!(
+            message(0, replace("factor", 0), Keep::Output),
+            "cannot replace channels at factor: it is the same for every image"
+        );
+        assert_eq!(
+            message(0, replace("relu1", 0), Keep::Inversion),
+            "cannot replace channels at relu1: no signal can be carried back through a changed \
+             forward pass"
+        );
+        assert_eq!(
+            message(0, replace("relu1", 3), Keep::Output),
+            "layer relu1: overwrite: expected more than 3 channels, got shape [2, 3, 8, 8]"
+        );
+        let region = Region::whole([2, 2]);
+        let occlude = Edit::Occlude { value: value(&network, "image"), region, fill: vec![0.0; 3] };
+        assert_eq!(
+            message(0, occlude, Keep::Output),
+            "layer image: overwrite: expected 2 values, or 8 for every cell, not 3, got shape [2, \
+             2, 8, 8]"
+        );
     }
 }
