@@ -12,6 +12,18 @@ pub(super) fn resize(
     size: [usize; 2],
     interpolation: Interpolation,
 ) -> Result<Pixels, String> {
+    // One axis after the other, columns first, as PIL does (before version 13 always). Values are
+    // rounded and clipped in between, so that at sharp edges the order shows by up to twenty grey
+    // levels.
+    let narrowed = resize_axis(pixels, [pixels.size()[0], size[1]], interpolation)?;
+    resize_axis(&narrowed, size, interpolation)
+}
+
+fn resize_axis(
+    pixels: &Pixels,
+    size: [usize; 2],
+    interpolation: Interpolation,
+) -> Result<Pixels, String> {
     if pixels.size() == size {
         return Ok(pixels.clone());
     }
