@@ -8,6 +8,7 @@
 pub(crate) mod entry;
 mod mapped;
 mod sink;
+pub(crate) mod table;
 
 use std::ffi::c_void;
 
@@ -57,7 +58,7 @@ unsafe fn text<'a>(text: CsStr) -> Result<&'a str, AnalysisError> {
 ///
 /// # Safety
 /// `T` must be the type that the interface states for the id, and live for `'a`.
-unsafe fn table<'a, T>(host: &CsHost, id: &str) -> Result<&'a T, AnalysisError> {
+unsafe fn extension<'a, T>(host: &CsHost, id: &str) -> Result<&'a T, AnalysisError> {
     // SAFETY: the table of a host that keeps the interface; the text is borrowed for the call.
     let found = unsafe { (host.get_extension)(CsStr::new(id)) }.cast::<T>();
     // SAFETY: every table begins with its size as a u32; null is excluded first.
@@ -88,9 +89,9 @@ impl<'run> Connection<'run> {
         // SAFETY: each type is the one that `convscope-abi` states for its id.
         let (tensor, model, dataset) = unsafe {
             (
-                table(host, TENSOR_EXTENSION)?,
-                table(host, MODEL_EXTENSION)?,
-                table(host, DATASET_EXTENSION)?,
+                extension(host, TENSOR_EXTENSION)?,
+                extension(host, MODEL_EXTENSION)?,
+                extension(host, DATASET_EXTENSION)?,
             )
         };
         Ok(Self { host, tensor, model, dataset, run })

@@ -15,9 +15,7 @@ pub use convscope_abi::CsPlugin;
 /// into one program: each exports the same symbol. Plugins must be built with `panic = "unwind"`
 /// (the default): a panic then becomes an error with file and line instead of the program's end.
 ///
-/// ```ignore
-/// export_plugin! { id: "org.example.brightness", name: "Brightness", analyses: [Brightness] }
-/// ```
+/// The documentation of [the crate](crate) has an example.
 #[macro_export]
 macro_rules! export_plugin {
     (id: $id:expr, name: $name:expr, analyses: [$($analysis:expr),+ $(,)?] $(,)?) => {
