@@ -232,3 +232,14 @@ pub enum DataError {
     #[error(transparent)]
     Tensor(#[from] BackendError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_tensor_keeps_its_words() {
+        let error = DataError::from(BackendError::NotOnHost);
+        assert_eq!(error.to_string(), "the tensor lies on a device; read it back first");
+    }
+}
