@@ -109,6 +109,7 @@ mod method;
 mod model;
 mod panics;
 mod parameter;
+mod picture;
 mod random;
 mod schema;
 
@@ -122,4 +123,5 @@ pub use images::Images;
 pub use method::{Amplitude, Method, Normalization, Overlap};
 pub use model::Model;
 pub use parameter::{ImagesParameter, LayerName, OneOrMany, Position, Positions, Target};
+pub use picture::{around_grey, input_channels, pixel_channels};
 pub use random::Random;

@@ -1,14 +1,12 @@
 //! The figure of a layer: for every map its projections beside the patches that caused them, as in
 //! Figure 2 of the paper.
 
+use convscope_sdk::around_grey;
 use convscope_sdk::protocol::figure::{Block, Colours, Grid, Group, Source, Tile};
 use convscope_sdk::protocol::{Figure, FigureContent};
-use ndarray::Array5;
+use ndarray::{Array5, Axis};
 
 use crate::summary::{LayerSummary, MapSummary};
-
-/// The share of a map's values that its colour scale covers.
-const COVERED: f64 = 0.995;
 
 /// What the words of a figure need.
 pub(crate) struct Setting<'a> {
@@ -37,15 +35,14 @@ pub(crate) fn figure(
         .iter()
         .enumerate()
         .map(|(place, map)| {
-            let limit = limit_of(projections, place);
+            let colours = around_grey(projections.index_axis(Axis(0), place).iter().copied());
             let block = |label: &str, array: &str, colours| Block {
                 label: label.to_owned(),
                 columns,
                 colours,
                 tiles: tiles(map, place, &format!("{array}.{}", layer.layer), setting.names),
             };
-            let mut blocks =
-                vec![block("projections", "projection", Colours::AroundGrey { limit })];
+            let mut blocks = vec![block("projections", "projection", colours)];
             if has_patches {
                 blocks.push(block("patches", "patch", Colours::Photograph));
             }
@@ -118,49 +115,4 @@ fn tiles(map: &MapSummary, place: usize, array: &str, names: &[String]) -> Vec<T
             }
         })
         .collect()
-}
-
-/// Returns the absolute value that covers most of a map's projections; 1 where all are zero.
-fn limit_of(projections: &Array5<f32>, map: usize) -> f32 {
-    let map = projections.index_axis(ndarray::Axis(0), map);
-    let mut values: Vec<f32> =
-        map.iter().filter(|value| value.is_finite()).map(|value| value.abs()).collect();
-    if values.is_empty() {
-        return 1.0;
-    }
-    let last = values.len() - 1;
-    let (_, limit, above) =
-        values.select_nth_unstable_by((last as f64 * COVERED) as usize, f32::total_cmp);
-    // Projections that are zero nearly everywhere still have a scale.
-    let largest = above.iter().copied().fold(*limit, f32::max);
-    match (*limit > 0.0, largest > 0.0) {
-        (true, _) => *limit,
-        (false, true) => largest,
-        (false, false) => 1.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_scale_of_a_map_ignores_a_few_outliers_and_what_is_not_there() {
-        let mut values = Array5::from_elem([1, 1, 1, 1, 1000], 2.0);
-        values[[0, 0, 0, 0, 0]] = -50.0;
-        values[[0, 0, 0, 0, 1]] = f32::NAN;
-        assert!((limit_of(&values, 0) - 2.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_map_of_zeros_has_a_scale() {
-        assert!((limit_of(&Array5::zeros([1, 1, 1, 2, 2]), 0) - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_single_spike_sets_the_scale() {
-        let mut values = Array5::zeros([1, 1, 1, 1, 1000]);
-        values[[0, 0, 0, 0, 3]] = 7.0;
-        assert!((limit_of(&values, 0) - 7.0).abs() < 1e-6);
-    }
 }

@@ -90,7 +90,7 @@ impl Analysis for Deconvnet {
                 let projections = &projected.projections;
                 figures.push(grid::figure(&summary, projections, has_patches, &setting));
             }
-            for array in projected.into_arrays(&layer.layer, &maps) {
+            for array in projected.into_arrays(&model, &layer.layer, &maps) {
                 host.emit_array(array)?;
             }
             summaries.push(summary);

@@ -3,11 +3,14 @@
 
 use convscope_sdk::protocol::array::ArrayMeta;
 use convscope_sdk::protocol::{Amount, Array, Axis, Composite, Start};
-use convscope_sdk::{AnalysisError, Host, Images, Model};
+use convscope_sdk::{AnalysisError, Host, Images, Model, input_channels, pixel_channels};
 use ndarray::{Array5, ArrayView3, s};
 
 use crate::mining::Winner;
 use crate::tile::{Tile, tile_size};
+
+/// Channels of a picture's pixels.
+const PIXEL_CHANNELS: usize = 3;
 
 /// How signals are carried back.
 #[derive(Clone, Debug)]
@@ -37,8 +40,6 @@ pub(crate) struct Projected {
     pub(crate) patches: Option<Array5<f32>>,
     /// For every map and winner its place.
     pub(crate) tiles: Vec<Vec<Tile>>,
-    /// Names of the channels.
-    channels: Vec<String>,
 }
 
 /// Projects all winners of a layer.
@@ -49,24 +50,26 @@ pub(crate) fn project(
     task: Task<'_>,
     inversion: &Inversion,
 ) -> Result<Projected, AnalysisError> {
-    let channels = Channels::of(model)?;
+    let [count, height, width] = input_extents(model)?;
+    let picture = [height, width];
     let spatial = model.layer(task.layer).is_some_and(|layer| layer.shape.len() == 4);
     let field =
         |winner: &Winner| model.receptive_field(task.layer, spatial.then_some(winner.position));
     let some = task.maps.iter().find_map(|(_, winners)| winners.first());
     let tile = match some {
-        Some(winner) => tile_size(field(winner)?, channels.picture),
+        Some(winner) => tile_size(field(winner)?, picture),
         None => [1, 1],
     };
-    let count = channels.names.len();
-    let empty = Array5::from_elem([task.maps.len(), task.top, count, tile[0], tile[1]], f32::NAN);
-    let (mut projections, mut patches) = (empty.clone(), Some(empty));
+    let empty = |channels| {
+        Array5::from_elem([task.maps.len(), task.top, channels, tile[0], tile[1]], f32::NAN)
+    };
+    let (mut projections, mut patches) = (empty(count), empty(PIXEL_CHANNELS));
 
     // Winners by picture: several signals then share one forward pass, and pictures decode once.
     let mut order: Vec<(usize, usize)> = Vec::new();
     let mut tiles = Vec::with_capacity(task.maps.len());
     for (place, (_, winners)) in task.maps.iter().enumerate() {
-        let placed = |winner| Ok(Tile::new(field(winner)?, channels.picture, tile));
+        let placed = |winner| Ok(Tile::new(field(winner)?, picture, tile));
         tiles.push(winners.iter().map(placed).collect::<Result<Vec<_>, AnalysisError>>()?);
         order.extend((0..winners.len()).map(|rank| (place, rank)));
     }
@@ -85,22 +88,15 @@ pub(crate) fn project(
         })
         .collect();
 
+    let mut has_pixels = true;
     for &image in &chosen {
-        let pixels = images.pixels(image)?;
+        let Some(pixels) = images.pixels(image)? else {
+            has_pixels = false;
+            break;
+        };
+        let pixels = pixels.permuted_axes([2, 0, 1]).mapv(f32::from);
         for &at in order.iter().filter(|&&at| winner(at).image == image) {
-            let tile = tiles[at.0][at.1];
-            match (&pixels, &mut patches) {
-                (Some(pixels), Some(patches)) => {
-                    let picture = pixels.view().permuted_axes([2, 0, 1]);
-                    if picture.shape()[0] == count {
-                        copy(&picture.mapv(f32::from).view(), tile, at, patches, None);
-                    } else {
-                        let grey = picture.slice(s![..1, .., ..]).mapv(f32::from);
-                        copy(&grey.view(), tile, at, patches, None);
-                    }
-                }
-                _ => patches = None,
-            }
+            copy(&pixels.view(), tiles[at.0][at.1], at, &mut patches);
         }
     }
     if !starts.is_empty() {
@@ -110,91 +106,59 @@ pub(crate) fn project(
             for (row, index) in batch.range().enumerate() {
                 let at = order[index];
                 let signal = signals.slice(s![row, .., .., ..]);
-                let places = Some(channels.order.as_slice());
-                copy(&signal, tiles[at.0][at.1], at, &mut projections, places);
+                copy(&signal, tiles[at.0][at.1], at, &mut projections);
             }
             if host.is_cancelled() { Err(AnalysisError::Cancelled) } else { Ok(()) }
         })?;
     }
-    Ok(Projected { projections, patches, tiles, channels: channels.names })
+    Ok(Projected { projections, patches: has_pixels.then_some(patches), tiles })
 }
 
-/// Copies the visible part of a picture-sized array into a tile; `order` says which channel of the
-/// source comes where.
+/// Copies the visible part of a picture-sized array into a tile.
 fn copy(
     source: &ArrayView3<'_, f32>,
     tile: Tile,
     (map, rank): (usize, usize),
     target: &mut Array5<f32>,
-    order: Option<&[usize]>,
 ) {
     let ([y, x], [height, width], [dy, dx]) = (tile.start, tile.size, tile.offset);
-    for channel in 0..target.shape()[2] {
-        let from = order.map_or(channel, |order| order[channel]);
-        let part = source.slice(s![from, y..y + height, x..x + width]);
-        target.slice_mut(s![map, rank, channel, dy..dy + height, dx..dx + width]).assign(&part);
-    }
+    let part = source.slice(s![.., y..y + height, x..x + width]);
+    target.slice_mut(s![map, rank, .., dy..dy + height, dx..dx + width]).assign(&part);
 }
 
-/// The channels of the network's input, in the order in which people see them.
-struct Channels {
-    names: Vec<String>,
-    /// For every shown channel its place in the network's input.
-    order: Vec<usize>,
-    /// `[height, width]` of the input.
-    picture: [usize; 2],
-}
-
-impl Channels {
-    fn of(model: &Model<'_>) -> Result<Self, AnalysisError> {
-        let description = model.description();
-        let [_, count, height, width] = description
-            .inputs
-            .first()
-            .and_then(|input| input.shape[..].try_into().ok())
-            .ok_or_else(|| {
-                AnalysisError::Unsupported("the model's first input is no picture".into())
-            })?;
-        let order = description.preprocessing.as_ref().map(|scale| scale.channels.as_str());
-        let (names, order): (Vec<&str>, _) = match (order, count) {
-            (Some("bgr"), 3) => (vec!["red", "green", "blue"], vec![2, 1, 0]),
-            (Some(_), 3) => (vec!["red", "green", "blue"], vec![0, 1, 2]),
-            _ => (Vec::new(), (0..count).collect()),
-        };
-        let names = if names.is_empty() {
-            (0..count).map(|channel| channel.to_string()).collect()
-        } else {
-            names.into_iter().map(str::to_owned).collect()
-        };
-        Ok(Self { names, order, picture: [height, width] })
+/// Returns `[channels, height, width]` of the network's input.
+fn input_extents(model: &Model<'_>) -> Result<[usize; 3], AnalysisError> {
+    let input = model.description().inputs.first();
+    match input.map(|input| input.shape.as_slice()) {
+        Some(&[_, channels, height, width]) => Ok([channels, height, width]),
+        _ => Err(AnalysisError::Unsupported("the model's first input is no picture".into())),
     }
 }
 
 impl Projected {
     /// Makes the arrays `projection.LAYER` and `patch.LAYER`.
-    pub(crate) fn into_arrays(self, layer: &str, maps: &[usize]) -> Vec<Array> {
+    pub(crate) fn into_arrays(self, model: &Model<'_>, layer: &str, maps: &[usize]) -> Vec<Array> {
         let numbers: Vec<String> = maps.iter().map(ToString::to_string).collect();
-        let axes = vec![
-            Axis::labelled("map", numbers),
-            Axis::named("rank"),
-            Axis::labelled("channel", self.channels),
-            Axis::named("row"),
-            Axis::named("column"),
-        ];
-        let array = |name: &str, values: Array5<f32>, unit: &str, doc: &str| Array {
-            name: format!("{name}.{layer}"),
-            meta: ArrayMeta { axes: axes.clone(), unit: unit.into(), doc: doc.into() },
-            values: values.into_dyn().into(),
+        let array = |name: &str, channels, values: Array5<f32>, unit: &str, doc: &str| {
+            let map = Axis::labelled("map", numbers.clone());
+            let [rank, row, column] = ["rank", "row", "column"].map(Axis::named);
+            let axes = vec![map, rank, channels, row, column];
+            Array {
+                name: format!("{name}.{layer}"),
+                meta: ArrayMeta { axes, unit: unit.into(), doc: doc.into() },
+                values: values.into_dyn().into(),
+            }
         };
         let mut arrays = vec![array(
             "projection",
+            input_channels(model.description()),
             self.projections,
             "",
             "What came back from one unit to its receptive field; NaN beyond the picture.",
         )];
         if let Some(patches) = self.patches {
             let doc = "The picture in the same place, 0 to 255; NaN beyond its border.";
-            arrays.push(array("patch", patches, "grey level", doc));
+            arrays.push(array("patch", pixel_channels(), patches, "grey level", doc));
         }
         arrays
     }

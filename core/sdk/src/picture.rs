@@ -1,0 +1,72 @@
+//! What figures of pictures and projections need.
+
+use convscope_protocol::Axis;
+use convscope_protocol::ModelDescription;
+use convscope_protocol::figure::Colours;
+
+/// The share of the values that a symmetric scale covers.
+const COVERED: f64 = 0.995;
+
+/// Returns colours around grey = 0 whose symmetric scale ends at the 99.5th percentile of the
+/// absolute values; a few outliers then do not wash the picture out. NaN does not count.
+pub fn around_grey(values: impl IntoIterator<Item = f32>) -> Colours {
+    let mut values: Vec<f32> = values.into_iter().filter(|v| v.is_finite()).map(f32::abs).collect();
+    if values.is_empty() {
+        return Colours::AroundGrey { limit: 1.0 };
+    }
+    let place = ((values.len() - 1) as f64 * COVERED) as usize;
+    let (_, limit, above) = values.select_nth_unstable_by(place, f32::total_cmp);
+    let largest = above.iter().copied().fold(*limit, f32::max);
+    // What is zero nearly everywhere still has a scale, and so has what is zero everywhere.
+    let limit = [*limit, largest].into_iter().find(|&limit| limit > 0.0).unwrap_or(1.0);
+    Colours::AroundGrey { limit }
+}
+
+/// Returns the channel axis of values in the network's input: its colours in the network's own
+/// order where they are known, so that a figure shows red as red.
+pub fn input_channels(model: &ModelDescription) -> Axis {
+    let order = model.preprocessing.as_ref().map(|scale| scale.channels.as_str());
+    match order {
+        Some("rgb") => colours(["red", "green", "blue"]),
+        Some("bgr") => colours(["blue", "green", "red"]),
+        _ => Axis::named("channel"),
+    }
+}
+
+/// Returns the channel axis of a picture's pixels: red, green, blue.
+pub fn pixel_channels() -> Axis {
+    colours(["red", "green", "blue"])
+}
+
+fn colours(names: [&str; 3]) -> Axis {
+    Axis::labelled("channel", names.map(str::to_owned).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(values: Vec<f32>) -> f32 {
+        match around_grey(values) {
+            Colours::AroundGrey { limit } => limit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_scale_ignores_a_few_outliers_and_what_is_not_there() {
+        let mut values = vec![-2.0; 1000];
+        values[0] = 50.0;
+        values[1] = f32::NAN;
+        assert!((limit(values) - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn zeros_nothing_and_a_single_spike_have_a_scale() {
+        assert!((limit(vec![0.0; 9]) - 1.0).abs() < 1e-6);
+        assert!((limit(Vec::new()) - 1.0).abs() < 1e-6);
+        let mut spike = vec![0.0; 1000];
+        spike[3] = -7.0;
+        assert!((limit(spike) - 7.0).abs() < 1e-6);
+    }
+}
