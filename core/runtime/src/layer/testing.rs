@@ -81,7 +81,8 @@ fn forward(layer: &dyn LayerInversion, inputs: &[&Tensor], shared: &[usize]) -> 
     (output, record.sharing(shared.iter().copied()))
 }
 
-/// Compares ⟨invert(signal), v⟩ with a central difference of ⟨signal, layer(x)⟩ along v.
+/// Compares ⟨invert(signal), v⟩ with a central difference of ⟨signal, layer(x)⟩ along v, for a few
+/// random v.
 fn is_the_adjoint(
     layer: &dyn LayerInversion,
     inputs: &[&Tensor],
@@ -90,7 +91,7 @@ fn is_the_adjoint(
 ) {
     let step = 1.0 / 1024.0;
     let mut numbers = Numbers::new(13);
-    for moved in 0..inputs.len() {
+    for moved in (0..inputs.len()).flat_map(|input| [input; 4]) {
         let direction = numbers.tensor(inputs[moved].shape().clone());
         let along = |step: f32| {
             let values = inputs[moved].values().unwrap().iter().zip(direction.values().unwrap());
@@ -104,7 +105,7 @@ fn is_the_adjoint(
         let exact = dot(&carried[moved], &direction);
         let scale = size(&carried[moved]) * size(&direction);
         assert!(scale > 0.0, "no signal arrives at input {moved}");
-        assert!((difference - exact).abs() <= 2e-3 * scale, "input {moved}: {difference} {exact}");
+        assert!((difference - exact).abs() <= 2e-4 * scale, "input {moved}: {difference} {exact}");
     }
 }
 
