@@ -33,6 +33,14 @@ impl Composite {
         self
     }
 
+    /// Lists the names of layers that rules are for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().filter_map(|(selector, _)| match selector {
+            Selector::Name(name) => Some(name.as_str()),
+            Selector::Kind(_) => None,
+        })
+    }
+
     /// Returns the rule for a layer.
     pub fn rule_for(&self, name: &str, kind: LayerKind) -> &'static dyn BackwardRule {
         self.rules
@@ -55,6 +63,7 @@ mod tests {
         let composite = Composite::default()
             .with(Selector::Name("norm1".into()), &Pass)
             .with(Selector::Kind(LayerKind::Rectifier), &Rectify);
+        assert_eq!(composite.names().collect::<Vec<_>>(), ["norm1"]);
         assert_eq!(composite.rule_for("relu1", LayerKind::Rectifier).name(), "rectify");
         assert_eq!(composite.rule_for("norm1", LayerKind::Rectifier).name(), "pass");
         assert_eq!(composite.rule_for("conv1", LayerKind::Convolution).name(), "gradient");

@@ -150,6 +150,12 @@ pub enum NetworkError {
         /// Shape of the signal.
         actual: Shape,
     },
+    /// A rule of a composite is for a layer that does not exist.
+    #[error("a rule is for layer {name}, which the network does not have")]
+    UnknownLayer {
+        /// The name.
+        name: String,
+    },
     /// The forward pass did not record what the way back needs.
     #[error("the forward pass kept no record of layer {name}")]
     NotRecorded {

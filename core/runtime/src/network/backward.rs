@@ -16,7 +16,7 @@ impl Network {
     /// A signal has the shape of its value for the trace's number of images.
     ///
     /// # Errors
-    /// Fails when a signal does not fit, the trace was made without [`Keep::Inversion`], or a layer
+    /// Fails when a signal does not fit, the composite names a layer that does not exist, the trace was made without [`Keep::Inversion`], or a layer
     /// fails.
     ///
     /// [`Keep::Inversion`]: crate::Keep::Inversion
@@ -28,6 +28,11 @@ impl Network {
         composite: &Composite,
         to: &[ValueId],
     ) -> Result<Vec<Tensor>, NetworkError> {
+        if let Some(name) =
+            composite.names().find(|name| self.nodes.iter().all(|n| n.name != *name))
+        {
+            return Err(NetworkError::UnknownLayer { name: name.to_owned() });
+        }
         let mut signals: BTreeMap<ValueId, Tensor> = BTreeMap::new();
         for (id, signal) in starts {
             let expected = self.value(*id).shape_for(trace.batch());
@@ -53,14 +58,14 @@ impl Network {
                 continue;
             }
             let record = trace
-                .records
-                .get(&NodeId(index))
+                .record(backend, NodeId(index))
+                .map_err(|source| self.at(node.output, source))?
                 .ok_or_else(|| NetworkError::NotRecorded { name: node.name.clone() })?;
             let rule = composite.rule_for(&node.name, node.layer.kind());
             let carried = rule
-                .carry_back(node.layer.as_ref(), backend, &signal, record)
+                .carry_back(node.layer.as_ref(), backend, &signal, &record)
                 .map_err(|source| NetworkError::Layer { name: node.name.clone(), source })?;
-            check_carried(node, record, &carried)?;
+            check_carried(node, &record, &carried)?;
             for (&id, part) in node.inputs.iter().zip(carried) {
                 if on_the_way[id.0] {
                     self.accumulate(backend, &mut signals, id, part)?;
@@ -207,7 +212,9 @@ mod tests {
         let images = Numbers::new(1).tensor([3, 2, 8, 8]);
         let backend = CpuBackend::new();
         let rows = [2, 0, 2, 1];
-        let all = trace(&network, &images, &[scores]).select(&backend, &rows).unwrap();
+        let all = trace(&network, &images, &[scores]);
+        let all =
+            all.select(&backend, &[1, 2, 0]).unwrap().select(&backend, &[1, 2, 1, 0]).unwrap();
         let signals = Numbers::new(2).tensor([4, 4]);
         for composite in [Composite::default(), on_rectifiers(&Guided), on_rectifiers(&Rectify)] {
             let carried = |trace: &Trace, signal: Tensor| {
@@ -268,6 +275,19 @@ mod tests {
         ) -> Result<Vec<Tensor>, LayerError> {
             Ok(Vec::new())
         }
+    }
+
+    #[test]
+    fn a_composite_for_a_layer_that_does_not_exist_is_refused() {
+        let network = forked();
+        let [scores, image] = ["scores", "image"].map(|name| value(&network, name));
+        let trace = trace(&network, &Tensor::zeros([1, 2, 8, 8]), &[scores]);
+        let composite = Composite::default().with(Selector::Name("relu9".into()), &Rectify);
+        let refused = network.backward(&CpuBackend::new(), &trace, &[], &composite, &[image]);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "a rule is for layer relu9, which the network does not have"
+        );
     }
 
     #[test]

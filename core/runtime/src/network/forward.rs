@@ -1,10 +1,12 @@
 //! The way forward, with captures and interventions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::fusion::Follower;
 use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, ValueId};
-use crate::{Backend, Keep, LayerError, Record, Tensor};
+use crate::{Backend, BackendError, Keep, LayerError, Record, Shape, Tensor};
 
 /// What a forward pass is asked for.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +28,9 @@ pub struct Trace {
     values: BTreeMap<ValueId, Tensor>,
     /// Those of `values` that are the same for every image.
     shared: BTreeSet<ValueId>,
-    pub(super) records: BTreeMap<NodeId, Record>,
+    records: Arc<BTreeMap<NodeId, Record>>,
+    /// The rows of the records that are this trace's images; `None` for all as they are.
+    rows: Option<Vec<usize>>,
 }
 
 impl Trace {
@@ -41,16 +45,20 @@ impl Trace {
     }
 
     /// Returns the trace of the given images, any number of times each, so that several signals
-    /// share one forward pass.
+    /// share one forward pass. The records are shared; the way back takes the rows of each when it
+    /// comes to it, so that they are never all there twice.
     ///
     /// # Errors
     /// Fails when a row does not exist.
     pub fn select(&self, backend: &dyn Backend, rows: &[usize]) -> Result<Self, LayerError> {
-        let records = self
-            .records
-            .iter()
-            .map(|(&node, record)| Ok((node, record.select(backend, rows)?)))
-            .collect::<Result<_, LayerError>>()?;
+        if let Some(row) = rows.iter().find(|&&row| row >= self.batch) {
+            let expected = format!("more than {row} images");
+            let actual = Shape::from([self.batch]);
+            return Err(BackendError::Incompatible { kernel: "select", expected, actual }.into());
+        }
+        if rows.iter().copied().eq(0..self.batch) {
+            return Ok(self.clone());
+        }
         let values = self
             .values
             .iter()
@@ -59,7 +67,30 @@ impl Trace {
                 Ok((id, if shared { value.clone() } else { backend.select(value, rows)? }))
             })
             .collect::<Result<_, LayerError>>()?;
-        Ok(Self { batch: rows.len(), values, shared: self.shared.clone(), records })
+        let rows = match &self.rows {
+            Some(earlier) => rows.iter().map(|&row| earlier[row]).collect(),
+            None => rows.to_vec(),
+        };
+        let records = self.records.clone();
+        Ok(Self {
+            batch: rows.len(),
+            values,
+            shared: self.shared.clone(),
+            records,
+            rows: Some(rows),
+        })
+    }
+
+    /// Returns the record of a layer, if there is one.
+    pub(super) fn record(
+        &self,
+        backend: &dyn Backend,
+        node: NodeId,
+    ) -> Result<Option<Cow<'_, Record>>, LayerError> {
+        match (self.records.get(&node), &self.rows) {
+            (Some(record), Some(rows)) => Ok(Some(Cow::Owned(record.select(backend, rows)?))),
+            (record, _) => Ok(record.map(Cow::Borrowed)),
+        }
     }
 }
 
@@ -87,7 +118,7 @@ impl Network {
         let values = pass.live;
         let is_shared = |id: &ValueId| self.value(*id).extent == Extent::Shared;
         let shared = values.keys().copied().filter(is_shared).collect();
-        Ok(Trace { batch, values, shared, records: pass.records })
+        Ok(Trace { batch, values, shared, records: Arc::new(pass.records), rows: None })
     }
 
     fn check_inputs(&self, inputs: &[Tensor]) -> Result<usize, NetworkError> {
