@@ -98,3 +98,20 @@ impl LayerError {
         Self::Invalid { kind, expected: expected.into(), actual: actual.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_kernel_names_its_backend_and_passes_through_the_layer() {
+        let missing = BackendError::Unsupported {
+            backend: "wgpu".to_owned(),
+            kernel: "unpooling of 3-D maps".to_owned(),
+        };
+        assert_eq!(
+            LayerError::from(missing).to_string(),
+            "backend wgpu has no kernel for unpooling of 3-D maps"
+        );
+    }
+}

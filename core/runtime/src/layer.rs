@@ -253,3 +253,24 @@ pub trait LayerInversion: Layer {
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CpuBackend;
+
+    #[test]
+    fn every_kind_is_found_by_its_own_name() {
+        for &kind in LayerKind::ALL {
+            assert_eq!(LayerKind::of_name(kind.name()), Some(kind));
+        }
+        assert!(LayerKind::ALL.is_sorted_by_key(|kind| kind.name()));
+        assert_eq!(LayerKind::of_name("relu"), None);
+    }
+
+    #[test]
+    fn a_layer_without_tiles_says_so() {
+        let refused = Flatten.forward_tiles(&CpuBackend::new(), &[], &[]).unwrap_err();
+        assert_eq!(refused.to_string(), "flatten cannot compute single tiles");
+    }
+}

@@ -273,4 +273,58 @@ mod tests {
         let switches = Tensor::indices([1], vec![3]).unwrap();
         assert_eq!(switches.values().unwrap_err().to_string(), "the tensor does not hold F32");
     }
+
+    /// A device that hands out what it was given, or nothing.
+    #[derive(Debug)]
+    struct Device(Shape, Option<HostArray>);
+
+    impl DeviceTensor for Device {
+        fn shape(&self) -> &Shape {
+            &self.0
+        }
+
+        fn element(&self) -> Element {
+            Element::F32
+        }
+
+        fn read(&self) -> Result<HostArray, BackendError> {
+            let lost = || BackendError::Device {
+                device: "adapter 0".to_owned(),
+                reason: "it was unplugged".to_owned(),
+            };
+            self.1.clone().ok_or_else(lost)
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    #[test]
+    fn values_on_a_device_are_read_back_by_an_explicit_call() {
+        let array = HostArray::F32(ArcArray::from_elem(IxDyn(&[2]), 3.0));
+        let tensor = Tensor::on_device(Arc::new(Device(Shape::from([2]), Some(array))));
+        let message = "the tensor lies on a device; read it back first";
+        assert_eq!(tensor.values().unwrap_err().to_string(), message);
+        assert_eq!(tensor.positions().unwrap_err().to_string(), message);
+        assert_eq!(tensor.view().unwrap_err().to_string(), message);
+        assert_eq!(tensor.with_shape([2, 1]).unwrap_err().to_string(), message);
+        assert_eq!(tensor.to_host().unwrap().values().unwrap(), [3.0, 3.0]);
+    }
+
+    #[test]
+    fn a_lost_device_and_one_with_another_layout_are_told() {
+        let lost = Tensor::on_device(Arc::new(Device(Shape::from([2]), None)));
+        assert_eq!(
+            lost.to_host().unwrap_err().to_string(),
+            "device adapter 0 failed: it was unplugged"
+        );
+        let transposed = ArcArray::from_elem(IxDyn(&[2, 3]), 3.0).reversed_axes();
+        let device = Device(Shape::from([3, 2]), Some(HostArray::F32(transposed)));
+        let transposed = Tensor::on_device(Arc::new(device)).to_host().unwrap();
+        assert_eq!(
+            transposed.values().unwrap_err().to_string(),
+            "the tensor is not laid out in row-major order"
+        );
+    }
 }
