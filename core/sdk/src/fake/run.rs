@@ -152,6 +152,11 @@ impl Run {
         (outcome, state.heard)
     }
 
+    #[cfg(test)]
+    pub(super) fn datasets(&self) -> &[u64] {
+        &self.datasets
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -210,3 +210,130 @@ impl Run {
         Ok(handle)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use convscope_abi::{CS_EMIT_ARRAY, CS_F32, CS_READ, CS_WRITE};
+    use serde_json::Map;
+
+    use super::super::run::Settings;
+    use super::*;
+
+    fn run() -> Run {
+        Run::new(Settings {
+            analysis: "test".into(),
+            seed: 0,
+            cancel_after: None,
+            rows_per_batch: 1,
+            needs_backward: false,
+            parameters: Map::new(),
+            images: vec![ImageSet::tensors(ndarray::ArrayD::zeros(vec![1, 2, 6, 6]))],
+        })
+    }
+
+    fn refused<T>(outcome: Result<T, Fault>) -> (CsStatus, String) {
+        match outcome {
+            Ok(_) => panic!("it was accepted"),
+            Err(fault) => (fault.status, fault.message),
+        }
+    }
+
+    #[test]
+    fn stale_forged_and_foreign_handles_are_a_status() {
+        let run = run();
+        let tensor = run.create(CS_F32, &[2]).unwrap();
+        run.release(tensor).unwrap();
+        let foreign = run.current_model();
+        for handle in [tensor, foreign, 0, u64::MAX] {
+            assert_eq!(refused(run.map(handle, CS_READ)).0, CsStatus::BAD_HANDLE);
+            assert_eq!(refused(run.release(handle)).0, CsStatus::BAD_HANDLE);
+        }
+        assert_eq!(
+            refused(run.dataset_len(foreign)).1,
+            "the handle is stale, forged, or of something other than a data set"
+        );
+        assert_eq!(refused(run.describe(tensor)).0, CsStatus::BAD_HANDLE);
+    }
+
+    #[test]
+    fn only_own_tensors_that_are_not_mapped_are_written_or_emitted() {
+        let run = run();
+        let tensor = run.create(CS_F32, &[2]).unwrap();
+        run.map(tensor, CS_WRITE).unwrap();
+        assert_eq!(
+            refused(run.map(tensor, CS_WRITE)).1,
+            "only a tensor that the plugin made and has not mapped can be written to"
+        );
+        let meta = r#"{"axes":[{"name":"step"}]}"#;
+        assert_eq!(
+            refused(run.emit(CS_EMIT_ARRAY, "a", meta, tensor)).1,
+            "only a tensor that the plugin made and has unmapped can be emitted"
+        );
+        assert_eq!(
+            refused(run.release(tensor)).1,
+            "a tensor that is mapped, or a sink's, is not released"
+        );
+        run.unmap(tensor).unwrap();
+        assert_eq!(refused(run.unmap(tensor)).1, "the tensor is not mapped");
+        run.emit(CS_EMIT_ARRAY, "a", meta, tensor).unwrap();
+        assert_eq!(refused(run.map(tensor, CS_READ)).0, CsStatus::BAD_HANDLE);
+        let weight = run.layer_parameter(run.current_model(), "conv", "bias").unwrap();
+        assert_eq!(refused(run.map(weight, CS_WRITE)).0, CsStatus::INVALID);
+        assert_eq!(refused(run.map(weight, 3)).1, "no mode 3 of mapping");
+    }
+
+    #[test]
+    fn tensors_have_a_known_type_few_axes_and_a_bounded_size() {
+        let run = run();
+        assert_eq!(refused(run.create(9, &[2])).1, "no element type 9");
+        assert_eq!(refused(run.create(CS_F32, &[1; 9])).1, "a tensor of 9 axes");
+        assert_eq!(
+            refused(run.create(CS_F32, &[u64::MAX, 2])).1,
+            format!("a tensor of shape [{}, 2] is too large", u64::MAX)
+        );
+    }
+
+    #[test]
+    fn images_come_from_one_source() {
+        let run = run();
+        let dataset = run.datasets()[0];
+        let tensor = run.create(CS_F32, &[1, 2, 6, 6]).unwrap();
+        assert_eq!(run.pick(CS_NONE, None, tensor).unwrap().len(), 1);
+        assert_eq!(
+            refused(run.pick(CS_NONE, None, CS_NONE)).1,
+            "neither a data set nor a tensor is given"
+        );
+        assert_eq!(
+            refused(run.pick(dataset, None, tensor)).1,
+            "both a tensor and a data set, or its indices, are given"
+        );
+        assert_eq!(refused(run.pick(dataset, Some(&[1]), CS_NONE)).1, "image 1 of 1 images");
+    }
+
+    #[test]
+    fn backward_passes_must_be_declared() {
+        let run = run();
+        let images = run.pick(run.datasets()[0], None, CS_NONE).unwrap();
+        let texts = ["[]", r#"{"rules":[]}"#, ""];
+        let outcome =
+            run.attribute(run.current_model(), &images, texts, &mut |_, _, _| CsStatus::OK);
+        assert_eq!(refused(outcome).1, "the analysis does not say that it needs backward passes");
+    }
+
+    #[test]
+    fn a_tensor_left_mapped_by_a_sink_is_blamed_on_the_plugin() {
+        let run = run();
+        let images = run.pick(run.datasets()[0], None, CS_NONE).unwrap();
+        let captures = r#"[{"value":"conv","reduction":{"kind":"none"}}]"#;
+        let mut sink = |_: u64, _: u64, tensors: &[u64]| {
+            run.map(tensors[0], CS_READ).unwrap();
+            CsStatus::OK
+        };
+        run.observe(run.current_model(), &images, ["", captures], &mut sink).unwrap();
+        let (outcome, _) = run.finish(CsStatus::OK);
+        assert_eq!(
+            outcome.unwrap_err().to_string(),
+            "the plugin broke the interface: a sink left a tensor mapped"
+        );
+    }
+}

@@ -20,6 +20,6 @@ impl JsonSchema for ImagesParameter {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "x-convscope": "dataset" })
+        json_schema!({ "type": "object", "x-convscope": "dataset" })
     }
 }
