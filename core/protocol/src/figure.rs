@@ -59,7 +59,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "map", rename_all = "snake_case")]
 pub enum Colours {
-    /// Bytes 0–255 as they are: a photograph (RGB or grey).
+    /// Grey levels 0–255 as they are, bytes or numbers: a photograph (RGB or grey).
     Photograph,
     /// Channels as red, green and blue (one channel: grey) around grey = 0, from −limit to +limit.
     AroundGrey {

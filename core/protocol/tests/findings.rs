@@ -94,10 +94,6 @@ fn figures_refer_to_what_was_emitted_before() {
          column] or [channel, row, column] with one or three channels"
     );
     assert_eq!(
-        refused(picture(name, &[0], Colours::Photograph)),
-        "figure `map`: `projection.fire3/concat` is no photograph: its values are no bytes"
-    );
-    assert_eq!(
         refused(picture(name, &[0], Colours::Signed { limit: 1.0 })),
         "figure `map`: `projection.fire3/concat` has 3 channels; this colour map takes one"
     );
@@ -111,6 +107,19 @@ fn figures_refer_to_what_was_emitted_before() {
     );
     let table = FigureContent::Table(TableFigure { table: "winner".into() });
     assert_eq!(refused(figure(table)), "figure `map`: there is no table `winner`");
+}
+
+#[test]
+fn photographs_are_bytes_or_numbers_but_no_indices() {
+    let mut findings = findings();
+    let values = Values::from(ArrayD::<u32>::zeros(&[4, 4][..]));
+    findings.add_array(Array { values, ..array("switch", &[4, 4]) }).unwrap();
+    assert_eq!(
+        findings.add_figure(picture("switch", &[], Colours::Photograph)).unwrap_err().to_string(),
+        "figure `map`: `switch` is no photograph: its values are indices"
+    );
+    // Patches at the border of a picture have numbers: what lies beyond is NaN.
+    findings.add_figure(picture("projection.fire3/concat", &[0], Colours::Photograph)).unwrap();
 }
 
 #[test]

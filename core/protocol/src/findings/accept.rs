@@ -194,10 +194,10 @@ impl Findings {
                 ));
             }
         };
-        let is_bytes = matches!(array.values, Values::U8(_));
+        let are_indices = matches!(array.values, Values::U32(_));
         match *colours {
-            Colours::Photograph if !is_bytes => {
-                Err(format!("`{name}` is no photograph: its values are no bytes"))
+            Colours::Photograph if are_indices => {
+                Err(format!("`{name}` is no photograph: its values are indices"))
             }
             Colours::Signed { .. } | Colours::Viridis { .. } if channels != 1 => {
                 Err(format!("`{name}` has {channels} channels; this colour map takes one"))
