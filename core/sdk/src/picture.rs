@@ -26,9 +26,10 @@ pub fn around_grey(values: impl IntoIterator<Item = f32>) -> Colours {
 /// order where they are known, so that a figure shows red as red.
 pub fn input_channels(model: &ModelDescription) -> Axis {
     let order = model.preprocessing.as_ref().map(|scale| scale.channels.as_str());
-    match order {
-        Some("rgb") => colours(["red", "green", "blue"]),
-        Some("bgr") => colours(["blue", "green", "red"]),
+    let count = model.inputs.first().and_then(|input| input.shape.get(1));
+    match (order, count) {
+        (Some("rgb"), Some(3)) => colours(["red", "green", "blue"]),
+        (Some("bgr"), Some(3)) => colours(["blue", "green", "red"]),
         _ => Axis::named("channel"),
     }
 }
@@ -44,7 +45,35 @@ fn colours(names: [&str; 3]) -> Axis {
 
 #[cfg(test)]
 mod tests {
+    use convscope_protocol::model::{PixelScale, ValueDescription};
+
     use super::*;
+
+    fn labels(order: Option<&str>, channels: usize) -> Option<Vec<String>> {
+        let preprocessing = order.map(|order| PixelScale {
+            channels: order.to_owned(),
+            scale: 1.0,
+            mean: vec![0.0; channels],
+            std: vec![1.0; channels],
+        });
+        let input = ValueDescription { name: "input".into(), shape: vec![1, channels, 4, 4] };
+        let inputs = vec![input];
+        let model = ModelDescription { inputs, preprocessing, ..ModelDescription::default() };
+        input_channels(&model).labels
+    }
+
+    #[test]
+    fn channels_have_the_colours_of_the_network_in_its_order() {
+        assert_eq!(labels(Some("rgb"), 3).unwrap(), ["red", "green", "blue"]);
+        assert_eq!(labels(Some("bgr"), 3).unwrap(), ["blue", "green", "red"]);
+    }
+
+    #[test]
+    fn channels_without_known_colours_are_only_numbered() {
+        for (order, channels) in [(Some("grey"), 1), (None, 3), (Some("rgb"), 2)] {
+            assert_eq!(labels(order, channels), None);
+        }
+    }
 
     fn limit(values: Vec<f32>) -> f32 {
         match around_grey(values) {
