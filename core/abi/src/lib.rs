@@ -1,7 +1,7 @@
 //! The C interface between the host and its plugins, version 0.1.
 //!
 //! Types and constants only: `no_std`, no dependencies. The C header
-//! `core/abi/include/convscope.h` says the same in C.
+//! `core/abi/include/convscope.h` says the same in C, pointer by pointer; a test compares them.
 //!
 //! A plugin is a shared library that exports one symbol, [`ENTRY_SYMBOL`]. It hands out one static
 //! [`CsPlugin`]. The host calls [`CsAnalysis::run`] with its function table [`CsHost`] and a
@@ -253,7 +253,8 @@ pub struct CsHost {
     pub rng_seed: unsafe extern "C" fn(run: *mut CsRun, stream: u64) -> u64,
     /// Says why `run` is about to return a failure.
     pub set_error: unsafe extern "C" fn(run: *mut CsRun, text: CsStr),
-    /// Says why the last host function on this thread failed; valid until the next call.
+    /// Says why the last host function on this thread failed, empty when none did; valid until the
+    /// next call of the host on this thread.
     pub last_error: unsafe extern "C" fn(run: *mut CsRun) -> CsStr,
     /// The completed parameters as JSON; valid until `run` returns. A parameter that is a tensor,
     /// data set or model appears as an object with its hash.
@@ -277,7 +278,8 @@ pub struct CsHost {
         out: *mut u64,
     ) -> CsStatus,
     /// Hands a result to the host: a `CS_EMIT_…` kind, its name, its description as JSON, and for
-    /// arrays the tensor, which is moved; [`CS_NONE`] otherwise.
+    /// arrays a tensor that the plugin created and does not have mapped, [`CS_NONE`] otherwise. The
+    /// tensor is moved: the plugin must not use its handle again, whatever is returned.
     pub emit: unsafe extern "C" fn(
         run: *mut CsRun,
         kind: u32,
@@ -304,16 +306,17 @@ pub struct CsTensorApi {
         out: *mut CsTensor,
     ) -> CsStatus,
     /// Gives access to the values until `unmap`, `emit` or `release`: the host's memory on the
-    /// CPU, a download from a device. Mapping for writing needs a tensor of the plugin's own.
+    /// CPU, a download from a device. Mapping for writing needs a tensor of the plugin's own that
+    /// is not mapped; for reading it may be mapped several times, each with its own `unmap`.
     pub map: unsafe extern "C" fn(
         run: *mut CsRun,
         tensor: CsTensor,
         mode: u32,
         out: *mut CsView,
     ) -> CsStatus,
-    /// Ends the access.
+    /// Ends one access.
     pub unmap: unsafe extern "C" fn(run: *mut CsRun, tensor: CsTensor) -> CsStatus,
-    /// Gives the tensor up before `run` returns.
+    /// Gives the tensor up before `run` returns. It must not be mapped, nor be a sink's.
     pub release: unsafe extern "C" fn(run: *mut CsRun, tensor: CsTensor) -> CsStatus,
 }
 
@@ -323,7 +326,8 @@ pub struct CsTensorApi {
 pub struct CsImages {
     /// The data set, or [`CS_NONE`].
     pub dataset: CsDataset,
-    /// `count` indices into the data set; null for all of it in order.
+    /// `count` indices into the data set; null for all of it in order. Not null with a count of 0
+    /// means no images.
     pub indices: *const u64,
     /// Number of indices.
     pub count: usize,
@@ -333,7 +337,8 @@ pub struct CsImages {
 
 /// Receives consecutive cases in order: `tensors` holds, for every capture in order, its tensors
 /// (two for `strongest`, one for every other reduction), each with `count` rows. They belong to
-/// the host and die when the sink returns. Called on the thread that called the verb.
+/// the host and die when the sink returns. Called on the thread that called the verb; it may call
+/// the host. Anything but `OK` stops the verb, which then returns that status.
 pub type CsSink = unsafe extern "C" fn(
     user: *mut c_void,
     first: u64,
@@ -410,7 +415,8 @@ pub struct CsDatasetApi {
     /// Number of items.
     pub len: unsafe extern "C" fn(run: *mut CsRun, dataset: CsDataset, out: *mut u64) -> CsStatus,
     /// One item: its network input `[1, c, h, w]` (skipped when `tensor` is null) and its
-    /// `protocol::Item` as JSON (skipped when `json` is null), valid until the next call.
+    /// `protocol::Item` as JSON (skipped when `json` is null), valid until the next call of the
+    /// host on this thread.
     pub item: unsafe extern "C" fn(
         run: *mut CsRun,
         dataset: CsDataset,
@@ -426,7 +432,8 @@ pub struct CsDatasetApi {
         index: u64,
         out: *mut CsTensor,
     ) -> CsStatus,
-    /// Makes a data set of a tensor `[n, c, h, w]` in network-input units.
+    /// Makes a data set of a tensor `[n, c, h, w]` in network-input units, with the values it has
+    /// now; the tensor stays the plugin's.
     pub from_tensor:
         unsafe extern "C" fn(run: *mut CsRun, tensor: CsTensor, out: *mut CsDataset) -> CsStatus,
 }
