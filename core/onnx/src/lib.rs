@@ -1,1 +1,32 @@
 //! Reads ONNX files into runtime networks.
+//!
+//! [`load`] parses a file, resolves names and sorts, brings old and new operator forms together,
+//! folds constants while it infers shapes, and turns every node into a layer that stays addressable
+//! by the name the user knows. Nothing is fused. What is not supported is refused before anything
+//! runs, all of it at once; and a file is never trusted.
+
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod call;
+mod constant;
+mod error;
+mod external;
+mod fold;
+mod graph;
+mod input;
+mod limits;
+mod load;
+mod names;
+mod normal_form;
+mod operator;
+mod proto;
+mod reader;
+mod refusal;
+mod scores;
+mod tensor;
+#[cfg(test)]
+mod testing;
+
+pub use error::{OnnxError, UnsupportedNode, UnsupportedNodes};
+pub use load::{LoadOptions, LoadedModel, load, load_bytes, read_tensor};

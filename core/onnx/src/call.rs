@@ -1,0 +1,246 @@
+//! A node with its operands, as the operators see it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use convscope_runtime::network::ValueId;
+use convscope_runtime::{LayerInversion, NetworkBuilder, Shape, Tensor};
+
+use crate::attributes::Attributes;
+use crate::constant::Constant;
+use crate::external::External;
+use crate::limits::FOLDED_ELEMENTS;
+use crate::proto::TensorProto;
+use crate::refusal::Refusal;
+use crate::tensor;
+
+/// What is known of a value before anything runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// Everything.
+    Constant(Constant),
+    /// Its shape.
+    Computed(ValueId),
+    /// Nothing, because its maker is not supported.
+    Lost,
+}
+
+/// A value that a node reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand<'m> {
+    pub(crate) name: &'m str,
+    pub(crate) known: Known,
+}
+
+/// What the nodes of a model share while they become layers.
+#[derive(Debug)]
+pub(crate) struct Workbench<'m> {
+    pub(crate) builder: NetworkBuilder,
+    /// Version of the default operator set.
+    pub(crate) operator_set: i64,
+    /// Number of images for which the file writes down its shapes.
+    pub(crate) batch: usize,
+    pub(crate) external: &'m External,
+    /// Names of values that the file uses.
+    pub(crate) values: &'m BTreeSet<&'m str>,
+    /// Constants that are values of the network already.
+    pub(crate) placed: BTreeMap<String, ValueId>,
+    /// Number of elements that constant folding may still make.
+    pub(crate) left: Cell<usize>,
+}
+
+impl<'m> Workbench<'m> {
+    pub(crate) fn new(
+        operator_set: i64,
+        batch: usize,
+        external: &'m External,
+        values: &'m BTreeSet<&'m str>,
+    ) -> Self {
+        Self {
+            builder: NetworkBuilder::default(),
+            operator_set,
+            batch,
+            external,
+            values,
+            placed: BTreeMap::new(),
+            left: Cell::new(FOLDED_ELEMENTS),
+        }
+    }
+
+    /// Makes a constant a value of the network, once.
+    pub(crate) fn place(&mut self, name: &str, tensor: Tensor) -> Result<ValueId, Refusal> {
+        if let Some(&id) = self.placed.get(name) {
+            return Ok(id);
+        }
+        let id = self.builder.constant(name, tensor)?;
+        self.placed.insert(name.to_owned(), id);
+        Ok(id)
+    }
+}
+
+/// A node with its operands, as the operators see it.
+#[derive(Debug)]
+pub(crate) struct Call<'a, 'm> {
+    pub(crate) name: &'m str,
+    pub(crate) output: &'m str,
+    pub(crate) attributes: Attributes<'m>,
+    /// `None` where an operand is left out.
+    pub(crate) operands: Vec<Option<Operand<'m>>>,
+    pub(crate) bench: &'a mut Workbench<'m>,
+}
+
+impl<'m> Call<'_, 'm> {
+    /// Returns the version of the operator set.
+    pub(crate) fn operator_set(&self) -> i64 {
+        self.bench.operator_set
+    }
+
+    /// Returns an operand, if it is there.
+    pub(crate) fn operand(&self, index: usize) -> Option<&Operand<'m>> {
+        self.operands.get(index)?.as_ref()
+    }
+
+    /// Refuses more operands than the operator has.
+    pub(crate) fn at_most(&self, count: usize) -> Result<(), Refusal> {
+        if self.operands.len() > count {
+            let actual = self.operands.len();
+            return Err(Refusal::invalid(format!("it has {actual} inputs, at most {count} fit")));
+        }
+        Ok(())
+    }
+
+    /// Returns an operand as a value of the network; a constant becomes one.
+    pub(crate) fn value(&mut self, index: usize) -> Result<ValueId, Refusal> {
+        let Some(operand) = self.operands.get(index).and_then(Option::as_ref) else {
+            return Err(Refusal::invalid(format!("its input {index} is missing")));
+        };
+        match &operand.known {
+            Known::Computed(id) => Ok(*id),
+            Known::Constant(Constant::Real(tensor)) => {
+                let tensor = tensor.clone();
+                let name = operand.name;
+                self.bench.place(name, tensor)
+            }
+            Known::Constant(Constant::Integer(_)) | Known::Lost => {
+                let name = operand.name;
+                Err(Refusal::unsupported(format!("its input {name} holds integers")))
+            }
+        }
+    }
+
+    /// Returns all operands as values of the network.
+    pub(crate) fn all_values(&mut self) -> Result<Vec<ValueId>, Refusal> {
+        (0..self.operands.len()).map(|index| self.value(index)).collect()
+    }
+
+    /// Returns a constant operand, if it is there.
+    pub(crate) fn constant(&self, index: usize, what: &str) -> Result<Option<&Constant>, Refusal> {
+        match self.operand(index) {
+            None => Ok(None),
+            Some(Operand { known: Known::Constant(constant), .. }) => Ok(Some(constant)),
+            Some(Operand { name, .. }) => Err(Refusal::unsupported(format!(
+                "its {what} {name} is computed; only a stored one is supported"
+            ))),
+        }
+    }
+
+    /// Returns a stored tensor of real numbers, if it is there.
+    pub(crate) fn tensor(&self, index: usize, what: &str) -> Result<Option<Tensor>, Refusal> {
+        let wrong = || Refusal::invalid(format!("its {what} holds integers"));
+        let constant = self.constant(index, what)?;
+        constant.map(|constant| constant.real().cloned().ok_or_else(wrong)).transpose()
+    }
+
+    /// Returns a stored tensor of real numbers.
+    pub(crate) fn required_tensor(&self, index: usize, what: &str) -> Result<Tensor, Refusal> {
+        let missing = || Refusal::invalid(format!("its {what} is missing"));
+        self.tensor(index, what)?.ok_or_else(missing)
+    }
+
+    /// Returns a stored list of integers, if it is there.
+    pub(crate) fn integers(&self, index: usize, what: &str) -> Result<Option<&[i64]>, Refusal> {
+        let wrong = || Refusal::invalid(format!("its {what} is not a list of integers"));
+        let constant = self.constant(index, what)?;
+        constant.map(|constant| constant.integers().ok_or_else(wrong)).transpose()
+    }
+
+    /// Returns the shape of a value for one image.
+    pub(crate) fn shape(&self, value: ValueId) -> Shape {
+        self.bench.builder.shape(value).clone()
+    }
+
+    /// Returns the size of maps, `[height, width]`.
+    pub(crate) fn map_size(&self, value: ValueId) -> Result<[usize; 2], Refusal> {
+        match self.bench.builder.shape(value).extents() {
+            &[_, _, height, width] => Ok([height, width]),
+            extents @ ([] | [_] | [_, _]) => {
+                Err(Refusal::invalid(format!("its input has the shape {extents:?}, not maps")))
+            }
+            [_, _, _] => {
+                Err(Refusal::unsupported("it has one spatial axis; only two are supported"))
+            }
+            [_, _, spatial @ ..] => Err(Refusal::unsupported(format!(
+                "it has {} spatial axes; only two are supported",
+                spatial.len()
+            ))),
+        }
+    }
+
+    /// Adds the layer that makes the output.
+    pub(crate) fn add(
+        &mut self,
+        layer: impl LayerInversion + 'static,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, Refusal> {
+        Ok(self.bench.builder.layer(self.name, Arc::new(layer), inputs, self.output)?)
+    }
+
+    /// Adds a layer that comes before the one that makes the output.
+    pub(crate) fn add_before(
+        &mut self,
+        step: &str,
+        layer: impl LayerInversion + 'static,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, Refusal> {
+        let name = self.fresh_name(step);
+        Ok(self.bench.builder.layer(&name, Arc::new(layer), inputs, &name)?)
+    }
+
+    /// Adds a constant that the file does not hold in this form.
+    pub(crate) fn place(&mut self, what: &str, tensor: Tensor) -> Result<ValueId, Refusal> {
+        let name = self.fresh_name(what);
+        self.bench.place(&name, tensor)
+    }
+
+    /// Reads a tensor in an attribute.
+    pub(crate) fn stored(&self, proto: &TensorProto) -> Result<Constant, Refusal> {
+        Ok(tensor::read(proto, self.bench.external)?)
+    }
+
+    /// Checks the shape of a constant that is about to be made, before memory is taken for it.
+    ///
+    /// # Errors
+    /// Fails where the shape is impossible, or the model makes far more than it stores.
+    pub(crate) fn made(&self, extents: &[usize]) -> Result<Shape, Refusal> {
+        let shape = tensor::checked_shape(extents).map_err(Refusal::Invalid)?;
+        match self.bench.left.get().checked_sub(shape.volume()) {
+            Some(left) => {
+                self.bench.left.set(left);
+                Ok(shape)
+            }
+            None => Err(Refusal::unsupported(format!(
+                "the model computes more than {FOLDED_ELEMENTS} numbers from constants"
+            ))),
+        }
+    }
+
+    /// Returns a name that the file does not use; the output's name is this node's alone.
+    fn fresh_name(&self, step: &str) -> String {
+        let mut name = format!("{}/{step}", self.output);
+        while self.bench.values.contains(name.as_str()) {
+            name.push('_');
+        }
+        name
+    }
+}

@@ -1,0 +1,175 @@
+//! Data of tensors that lie in files beside the model.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use crate::OnnxError;
+use crate::limits::EXTERNAL_BYTES;
+use crate::proto::StringStringEntryProto;
+
+/// The folder of a model, out of which nothing is read.
+#[derive(Debug)]
+pub(crate) struct External {
+    folder: Option<PathBuf>,
+    /// Bytes that may still be read: several tensors may name the same range.
+    left: Cell<u64>,
+}
+
+impl External {
+    /// Allows files in `folder`.
+    pub(crate) fn inside(folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), left: Cell::new(EXTERNAL_BYTES) }
+    }
+
+    /// Allows no files.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        Self { folder: None, left: Cell::new(0) }
+    }
+
+    /// Reads `length` bytes, the data of a tensor.
+    ///
+    /// # Errors
+    /// Fails when the entries are not understood, or the file lies outside the folder, is not
+    /// regular or too short.
+    pub(crate) fn read(
+        &self,
+        tensor: &str,
+        entries: &[StringStringEntryProto],
+        length: usize,
+    ) -> Result<Vec<u8>, OnnxError> {
+        let entry = |key: &str| {
+            entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+        };
+        let location = entry("location").unwrap_or_default();
+        let failed = |reason: String| OnnxError::ExternalData {
+            tensor: tensor.to_owned(),
+            location: location.to_owned(),
+            reason,
+        };
+        let number = |key: &str| match entry(key).map(str::parse::<u64>) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(_)) => Err(failed(format!("its {key} is not a number"))),
+        };
+        let offset = number("offset")?.unwrap_or(0);
+        if number("length")?.is_some_and(|stated| stated != length as u64) {
+            return Err(failed(format!("its length is not the {length} bytes of the tensor")));
+        }
+        let path = self.resolve(location).map_err(failed)?;
+        // Before it is opened: opening a pipe would wait for a writer.
+        let metadata = fs::metadata(&path).map_err(|error| failed(error.to_string()))?;
+        if !metadata.is_file() {
+            return Err(failed("it is not a regular file".into()));
+        }
+        let mut file = File::open(&path).map_err(|error| failed(error.to_string()))?;
+        let end = offset.checked_add(length as u64);
+        if end.is_none_or(|end| end > metadata.len()) {
+            return Err(failed(format!(
+                "the tensor needs {length} bytes from {offset} on, the file has {}",
+                metadata.len()
+            )));
+        }
+        let left = self.left.get().checked_sub(length as u64);
+        let limit = OnnxError::Limit { what: "bytes of external data", limit: EXTERNAL_BYTES };
+        self.left.set(left.ok_or(limit)?);
+        let mut bytes = vec![0; length];
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_exact(&mut bytes))
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn resolve(&self, location: &str) -> Result<PathBuf, String> {
+        let Some(folder) = &self.folder else {
+            return Err("no folder is known for it".into());
+        };
+        let relative = Path::new(location);
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if location.is_empty() || !relative.components().all(plain) {
+            return Err("only files inside the folder of the model are read".into());
+        }
+        let folder = folder.canonicalize().map_err(|error| error.to_string())?;
+        let path = folder.join(relative).canonicalize().map_err(|error| error.to_string())?;
+        // A link may lead out of the folder.
+        if path.starts_with(&folder) {
+            Ok(path)
+        } else {
+            Err("it is a link that leads out of the folder of the model".into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(pairs: &[(&str, &str)]) -> Vec<StringStringEntryProto> {
+        let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
+            key: key.into(),
+            value: value.into(),
+        };
+        pairs.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_range_of_a_file_beside_the_model_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w.bin"), [1, 2, 3, 4, 5]).unwrap();
+        let external = External::inside(folder.path());
+        let place = entries(&[("location", "./w.bin"), ("offset", "2"), ("length", "2")]);
+        assert_eq!(external.read("w", &place, 2).unwrap(), [3, 4]);
+    }
+
+    #[test]
+    fn files_outside_the_folder_are_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("model");
+        fs::create_dir(&inner).unwrap();
+        let secret = outer.path().join("secret");
+        fs::write(&secret, [0; 8]).unwrap();
+        let external = External::inside(&inner);
+        let refusal = |location: &str| {
+            external.read("w", &entries(&[("location", location)]), 4).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refusal("../secret"),
+            "tensor w: its data in \"../secret\" cannot be used: only files inside the folder of \
+             the model are read"
+        );
+        assert!(refusal(secret.to_str().unwrap()).contains("only files inside"));
+        assert!(refusal("").contains("only files inside"));
+        assert!(refusal(".").contains("not a regular file"), "{}", refusal("."));
+        assert!(refusal("none").contains("cannot be used: "));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_out_of_the_folder_is_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("model");
+        fs::create_dir(&inner).unwrap();
+        fs::write(outer.path().join("secret"), [0; 8]).unwrap();
+        std::os::unix::fs::symlink(outer.path().join("secret"), inner.join("w")).unwrap();
+        let external = External::inside(&inner);
+        let error = external.read("w", &entries(&[("location", "w")]), 4).unwrap_err();
+        assert!(error.to_string().ends_with("leads out of the folder of the model"), "{error}");
+    }
+
+    #[test]
+    fn lengths_are_checked_before_memory_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w"), [0; 8]).unwrap();
+        let external = External::inside(folder.path());
+        let refusal = |pairs: &[(&str, &str)], length: usize| {
+            external.read("w", &entries(pairs), length).unwrap_err().to_string()
+        };
+        let far = refusal(&[("location", "w"), ("offset", "18446744073709551615")], 4);
+        assert!(far.ends_with("bytes from 18446744073709551615 on, the file has 8"), "{far}");
+        assert!(refusal(&[("location", "w")], 1 << 60).ends_with("the file has 8"));
+        assert!(refusal(&[("location", "w"), ("length", "5")], 4).contains("its length is not"));
+        assert!(refusal(&[("location", "w"), ("offset", "x")], 4).contains("is not a number"));
+    }
+}

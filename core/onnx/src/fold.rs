@@ -1,0 +1,188 @@
+//! Evaluates nodes whose inputs are all constant, so that the chains of Shape, Gather, Cast and
+//! Concat that exporters write vanish before anything runs.
+
+mod arithmetic;
+mod creation;
+mod movement;
+
+use crate::call::{Call, Known};
+use crate::constant::Constant;
+use crate::refusal::Refusal;
+
+/// Evaluates a node on constants.
+type Fold = fn(&Call<'_, '_>) -> Result<Constant, Refusal>;
+
+/// Every operator that is evaluated on constants, alphabetical.
+const FOLDS: &[(&str, Fold)] = &[
+    ("Add", arithmetic::add),
+    ("Cast", arithmetic::cast),
+    ("Concat", movement::concat),
+    ("Constant", creation::constant),
+    ("ConstantOfShape", creation::constant_of_shape),
+    ("Div", arithmetic::divide),
+    ("Gather", movement::gather),
+    ("Identity", movement::identity),
+    ("Mul", arithmetic::multiply),
+    ("Reshape", movement::reshape),
+    ("Shape", creation::shape),
+    ("Slice", movement::slice),
+    ("Squeeze", movement::squeeze),
+    ("Sub", arithmetic::subtract),
+    ("Transpose", movement::transpose),
+    ("Unsqueeze", movement::unsqueeze),
+];
+
+/// Says whether an operator is evaluated on constants.
+pub(crate) fn is_known(operator: &str) -> bool {
+    find(operator).is_some()
+}
+
+/// Evaluates a node, if all its inputs are constant; `Shape` needs no more than a shape.
+///
+/// # Errors
+/// Fails when the node contradicts the specification.
+pub(crate) fn evaluate(operator: &str, call: &Call<'_, '_>) -> Result<Option<Constant>, Refusal> {
+    let constant = |operand: &Known| matches!(operand, Known::Constant(_));
+    let all = call.operands.iter().flatten().all(|operand| constant(&operand.known));
+    match find(operator) {
+        Some(fold) if all || operator == "Shape" => fold(call).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn find(operator: &str) -> Option<Fold> {
+    FOLDS.iter().find(|(name, _)| *name == operator).map(|&(_, fold)| fold)
+}
+
+/// Returns an operand that the specification demands.
+fn required<'a>(call: &'a Call<'_, '_>, index: usize) -> Result<&'a Constant, Refusal> {
+    let missing = || Refusal::invalid(format!("its input {index} is missing"));
+    call.constant(index, "input")?.ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use convscope_runtime::network::Origin;
+
+    use super::*;
+    use crate::proto::{NodeProto, TensorProto};
+    use crate::testing::{Is, integers, load_nodes, node, reals, refusal};
+
+    #[test]
+    fn the_list_is_alphabetical() {
+        assert!(FOLDS.is_sorted_by_key(|(name, _)| *name));
+    }
+
+    /// Evaluates nodes that make the constant `y`.
+    fn folded(nodes: Vec<NodeProto>, stored: Vec<TensorProto>, version: i64) -> Vec<f32> {
+        let network = load_nodes(nodes, stored, version).unwrap().network;
+        assert!(network.nodes().is_empty());
+        match &network.value(network.outputs()[0]).origin {
+            Origin::Constant(tensor) => tensor.values().unwrap().to_vec(),
+            origin => panic!("{origin:?}"),
+        }
+    }
+
+    /// Evaluates nodes that make the integers `i`.
+    fn integral(mut nodes: Vec<NodeProto>, stored: Vec<TensorProto>, version: i64) -> Vec<f32> {
+        nodes.push(node("Cast", "cast", &["i"], &["y"]).with("to", Is::Integer(1)));
+        folded(nodes, stored, version)
+    }
+
+    #[test]
+    fn arithmetic_broadcasts_and_divides_like_integers() {
+        let matrix = || reals("a", &[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        let row = || reals("b", &[2], &[2.0, 4.0]);
+        let cases = [
+            ("Add", [3.0, 6.0, 5.0, 8.0]),
+            ("Sub", [-1.0, -2.0, 1.0, 0.0]),
+            ("Mul", [2.0, 8.0, 6.0, 16.0]),
+            ("Div", [0.5, 0.5, 1.5, 1.0]),
+        ];
+        for (operator, expected) in cases {
+            let nodes = vec![node(operator, "n", &["a", "b"], &["y"])];
+            assert_eq!(folded(nodes, vec![matrix(), row()], 13), expected, "{operator}");
+        }
+        let nodes = vec![node("Div", "n", &["a", "b"], &["i"])];
+        let stored = vec![integers("a", &[7, -7]), integers("b", &[2])];
+        assert_eq!(integral(nodes, stored, 13), [3.0, -3.0]);
+        let nodes = vec![node("Div", "n", &["a", "b"], &["y"])];
+        let stored = vec![integers("a", &[7]), integers("b", &[0])];
+        assert_eq!(refusal(nodes, stored, 13), "Div n: its integers overflow");
+    }
+
+    #[test]
+    fn elements_are_gathered_sliced_and_turned() {
+        let matrix = || reals("a", &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let gather = node("Gather", "n", &["a", "k"], &["y"]).with("axis", Is::Integer(1));
+        let stored = vec![matrix(), integers("k", &[-1, 0])];
+        assert_eq!(folded(vec![gather.clone()], stored, 13), [2.0, 0.0, 5.0, 3.0]);
+        let outside = vec![matrix(), integers("k", &[3])];
+        assert_eq!(refusal(vec![gather], outside, 13), "Gather n: an index lies outside its input");
+        let transpose = node("Transpose", "n", &["a"], &["y"]);
+        assert_eq!(folded(vec![transpose], vec![matrix()], 13), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        let old = node("Slice", "n", &["a"], &["y"])
+            .with("starts", Is::Integers(&[0, 1]))
+            .with("ends", Is::Integers(&[1, 9]));
+        assert_eq!(folded(vec![old], vec![matrix()], 9), [1.0, 2.0]);
+        let new = node("Slice", "n", &["a", "s", "e", "k", "d"], &["y"]);
+        let stored = vec![
+            matrix(),
+            integers("s", &[-1]),
+            integers("e", &[i64::MIN]),
+            integers("k", &[1]),
+            integers("d", &[-2]),
+        ];
+        assert_eq!(folded(vec![new], stored, 13), [2.0, 0.0, 5.0, 3.0]);
+    }
+
+    #[test]
+    fn axes_come_and_go_and_parts_are_joined() {
+        let nodes = vec![
+            node("Unsqueeze", "u", &["a", "one"], &["b"]),
+            node("Concat", "c", &["b", "b"], &["d"]).with("axis", Is::Integer(1)),
+            node("Squeeze", "s", &["b"], &["e"]),
+            node("Shape", "n", &["d"], &["i"]),
+        ];
+        let stored = || vec![integers("a", &[5, 6]), integers("one", &[1])];
+        assert_eq!(integral(nodes.clone(), stored(), 13), [2.0, 2.0]);
+        let mut values = nodes;
+        values[3] = node("Identity", "n", &["d"], &["i"]);
+        assert_eq!(integral(values, stored(), 13), [5.0, 5.0, 6.0, 6.0]);
+    }
+
+    #[test]
+    fn constants_are_made_of_attributes_and_shapes() {
+        let made = |name, value| vec![node("Constant", "n", &[], &["y"]).with(name, value)];
+        let tensor = reals("", &[2], &[1.0, 2.0]);
+        assert_eq!(folded(made("value", Is::Tensor(tensor)), vec![], 13), [1.0, 2.0]);
+        assert_eq!(folded(made("value_float", Is::Real(0.5)), vec![], 13), [0.5]);
+        let filled = |stored: Vec<TensorProto>| {
+            let node = node("ConstantOfShape", "n", &["s"], &["y"]);
+            (vec![node.with("value", Is::Tensor(reals("", &[1], &[7.0])))], stored)
+        };
+        let (nodes, stored) = filled(vec![integers("s", &[1, 3])]);
+        assert_eq!(folded(nodes, stored, 13), [7.0; 3]);
+        let (nodes, stored) = filled(vec![integers("s", &[1 << 20, 1 << 20])]);
+        assert!(refusal(nodes, stored, 13).contains("computes more than 134217728 numbers"));
+        let (nodes, stored) = filled(vec![integers("s", &[i64::MAX, 0, i64::MAX])]);
+        assert!(refusal(nodes, stored, 13).contains("is too large"));
+    }
+
+    #[test]
+    fn shapes_of_computed_values_are_constants() {
+        let nodes = vec![
+            node("GlobalAveragePool", "p", &["x"], &["p"]),
+            node("Shape", "n", &["p"], &["i"]).with("start", Is::Integer(1)),
+        ];
+        let network = {
+            let mut nodes = nodes;
+            nodes.push(node("Cast", "cast", &["i"], &["y"]).with("to", Is::Integer(1)));
+            load_nodes(nodes, vec![], 15).unwrap().network
+        };
+        let Origin::Constant(tensor) = &network.value(network.outputs()[0]).origin else {
+            panic!("it was not folded");
+        };
+        assert_eq!(tensor.values().unwrap(), [3.0, 1.0, 1.0]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Constants out of attributes and shapes.
+
+use convscope_runtime::{Shape, Tensor};
+
+use super::required;
+use crate::call::{Call, Known};
+use crate::constant::{Constant, Integers};
+use crate::normal_form::resolve_axis;
+use crate::refusal::Refusal;
+use crate::tensor;
+
+pub(super) fn constant(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let attributes = &call.attributes;
+    if let Some(tensor) = attributes.tensor("value")? {
+        return call.stored(tensor);
+    }
+    if let Some(value) = attributes.integer("value_int")? {
+        let shape = Shape::from([]);
+        return Ok(Constant::Integer(Integers { shape, values: [value].into() }));
+    }
+    if let Some(values) = attributes.integers("value_ints")? {
+        return Ok(Constant::list(values.iter().copied()));
+    }
+    if let Some(value) = attributes.real("value_float")? {
+        return Ok(Constant::Real(Tensor::new([], vec![value])?));
+    }
+    if let Some(values) = attributes.reals("value_floats")? {
+        return Ok(Constant::Real(Tensor::new([values.len()], values.to_vec())?));
+    }
+    Err(Refusal::unsupported("it holds neither a tensor nor numbers"))
+}
+
+pub(super) fn constant_of_shape(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let extents = required(call, 0)?.integers();
+    let extents = extents.ok_or_else(|| Refusal::invalid("its input is not a list of integers"))?;
+    let extents = tensor::shape_of(extents).map_err(Refusal::Invalid)?;
+    let shape = call.made(extents.extents())?;
+    let Some(proto) = call.attributes.tensor("value")? else {
+        return Ok(Constant::Real(Tensor::zeros(shape)));
+    };
+    match call.stored(proto)? {
+        Constant::Real(value) => match value.values()? {
+            &[value] => Ok(Constant::Real(Tensor::filled(shape, value))),
+            _ => Err(Refusal::invalid("its value is not one number")),
+        },
+        Constant::Integer(value) => match *value.values {
+            [value] => {
+                let values = std::iter::repeat_n(value, shape.volume()).collect();
+                Ok(Constant::Integer(Integers { shape, values }))
+            }
+            _ => Err(Refusal::invalid("its value is not one number")),
+        },
+    }
+}
+
+pub(super) fn shape(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let operand = call.operand(0).ok_or_else(|| Refusal::invalid("its input is missing"))?;
+    let shape = match &operand.known {
+        Known::Constant(constant) => constant.shape().clone(),
+        // The batch is the one for which the file writes down its shapes: 1 where it is open.
+        Known::Computed(id) => call.shape(*id).with_batch(call.bench.batch),
+        Known::Lost => return Err(Refusal::unsupported("the shape of its input is unknown")),
+    };
+    let rank = shape.rank().cast_signed() as i64;
+    let bound = |name: &str, default: i64| -> Result<usize, Refusal> {
+        let bound = call.attributes.integer(name)?.unwrap_or(default);
+        let bound = if bound < 0 { bound.saturating_add(rank) } else { bound };
+        Ok(bound.clamp(0, rank) as usize)
+    };
+    let (start, end) = (bound("start", 0)?, bound("end", rank)?);
+    let extents = shape.extents().get(start..end).unwrap_or_default();
+    Ok(Constant::list(extents.iter().map(|&extent| extent.cast_signed() as i64)))
+}
+
+/// Returns an axis given as an attribute.
+pub(super) fn axis(call: &Call<'_, '_>, default: i64, rank: usize) -> Result<usize, Refusal> {
+    resolve_axis(call.attributes.integer("axis")?.unwrap_or(default), rank)
+}

@@ -1,0 +1,199 @@
+//! The further names by which a user may know a value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use convscope_runtime::NetworkBuilder;
+use convscope_runtime::network::ValueId;
+
+use crate::graph::GraphNode;
+
+/// The key under which `PyTorch`'s newer exporter keeps the module path.
+const NAME_SCOPES: &str = "pkg.torch.onnx.name_scopes";
+/// How many similar names an error lists.
+const NEAREST: usize = 3;
+
+/// The further names that values claim.
+///
+/// A name of the file goes to its value. A name that is derived, such as the path of a module, may
+/// be claimed by several: then the value that no other claimant reads has it, which is what the
+/// module hands out, and nobody where that leaves more than one.
+#[derive(Debug, Default)]
+pub(crate) struct Aliases<'m> {
+    own: Vec<(&'m str, ValueId)>,
+    derived: [BTreeMap<String, Vec<Claim>>; 3],
+}
+
+#[derive(Debug)]
+struct Claim {
+    value: ValueId,
+    reads: Vec<ValueId>,
+}
+
+impl<'m> Aliases<'m> {
+    /// Notes all names of a node that makes `value`, or hands it on.
+    pub(crate) fn claim(
+        &mut self,
+        node: &GraphNode<'m>,
+        output: &'m str,
+        value: ValueId,
+        reads: &[ValueId],
+    ) {
+        self.own.extend([(node.name, value), (output, value)]);
+        let metadata = &node.proto.metadata_props;
+        let scopes = metadata.iter().find(|entry| entry.key == NAME_SCOPES);
+        let scopes = scopes.map(|entry| scopes_in(&entry.value)).unwrap_or_default();
+        let weights = node.proto.input.iter().skip(1).filter_map(|name| stem(name));
+        let derived = [
+            scopes,
+            module_path(&node.proto.name).into_iter().collect(),
+            weights.map(str::to_owned).collect(),
+        ];
+        for (names, claims) in derived.into_iter().zip(&mut self.derived) {
+            for name in names {
+                let claim = Claim { value, reads: reads.to_vec() };
+                claims.entry(name).or_default().push(claim);
+            }
+        }
+    }
+
+    /// Gives every value its further names. Names of the file come first.
+    pub(crate) fn give(&self, builder: &mut NetworkBuilder) {
+        for &(name, value) in &self.own {
+            builder.alias(name, value);
+        }
+        for (name, claims) in self.derived.iter().flatten() {
+            let read = |claim: usize| {
+                let others = claims.iter().enumerate().filter(|&(other, _)| other != claim);
+                others.flat_map(|(_, other)| &other.reads).any(|id| *id == claims[claim].value)
+            };
+            let ends: BTreeSet<ValueId> =
+                (0..claims.len()).filter(|&at| !read(at)).map(|at| claims[at].value).collect();
+            if let (1, Some(&value)) = (ends.len(), ends.first()) {
+                builder.alias(name, value);
+            }
+        }
+    }
+}
+
+/// Reads the last two scopes in a list such as `['', 'features', 'features.0', 'conv2d']`: the
+/// last is the node's own name there, the one before it the module's path.
+fn scopes_in(list: &str) -> Vec<String> {
+    let mut scopes = Vec::new();
+    let mut rest = list;
+    while let Some(start) = rest.find(['\'', '"']) {
+        let quote = &rest[start..=start];
+        let inner = &rest[start + 1..];
+        let Some(end) = inner.find(quote) else { break };
+        scopes.push(&inner[..end]);
+        rest = &inner[end + 1..];
+    }
+    scopes.into_iter().rev().take(2).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// Turns `/features/features.0/Conv` into `features.0`: `PyTorch`'s older exporter writes the path
+/// of a module with its parents, each from the nearest list of modules on, and the operator.
+fn module_path(name: &str) -> Option<String> {
+    let (modules, _operator) = name.strip_prefix('/')?.rsplit_once('/')?;
+    let mut path: Vec<&str> = Vec::new();
+    for module in modules.split('/') {
+        let within =
+            |parent: &&str| module.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.'));
+        if path.last().is_some_and(within) {
+            path.pop();
+        }
+        path.push(module);
+    }
+    Some(path.join("."))
+}
+
+/// Turns `features.0.weight` into `features.0`.
+fn stem(weight: &str) -> Option<&str> {
+    weight.strip_suffix(".weight").filter(|stem| !stem.is_empty())
+}
+
+/// Lists the names most similar to one, best first.
+pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Vec<String> {
+    let lower = wanted.to_lowercase();
+    let mut rated: Vec<(f64, &str)> = names
+        .map(|name| (strsim::jaro_winkler(&name.to_lowercase(), &lower), name))
+        .filter(|&(similarity, _)| similarity > 0.7)
+        .collect();
+    rated.sort_by(|(a, a_name), (b, b_name)| b.total_cmp(a).then(a_name.cmp(b_name)));
+    rated.into_iter().take(NEAREST).map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Is, integers, load_nodes, node, reals};
+
+    #[test]
+    fn paths_of_modules_are_put_together() {
+        for (name, path) in [
+            ("/features/features.0/Conv", Some("features.0")),
+            ("/layer1/layer1.0/conv1/Conv", Some("layer1.0.conv1")),
+            ("/model/blocks/blocks.3/attn/MatMul", Some("model.blocks.3.attn")),
+            ("/relu_1/Relu", Some("relu_1")),
+            ("/Flatten", None),
+            ("conv1", None),
+        ] {
+            assert_eq!(module_path(name).as_deref(), path, "{name}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_read_from_the_list_that_the_exporter_writes() {
+        let list = "['', 'features', 'features.0', 'conv2d']";
+        assert_eq!(scopes_in(list), ["conv2d", "features.0"]);
+        assert_eq!(scopes_in("['']"), [""; 0]);
+        assert_eq!(scopes_in("['open"), [""; 0]);
+    }
+
+    #[test]
+    fn a_layer_is_found_by_every_name_its_user_may_know() {
+        let nodes = vec![
+            node("Conv", "node_conv2d", &["x", "features.0.weight"], &["conv2d"])
+                .with("kernel_shape", Is::Integers(&[1, 1]))
+                .with_metadata(NAME_SCOPES, "['', 'net', 'net.body', 'conv2d']"),
+            node("Relu", "/act/act.1/Relu", &["conv2d"], &["y"]),
+        ];
+        let model =
+            load_nodes(nodes, vec![reals("features.0.weight", &[2, 3, 1, 1], &[1.0; 6])], 18);
+        let model = model.unwrap();
+        let convolution = model.find("node_conv2d").unwrap();
+        for name in ["conv2d", "net.body", "features.0"] {
+            assert_eq!(model.find(name).unwrap(), convolution, "{name}");
+        }
+        assert_eq!(model.find("act.1").unwrap(), model.find("y").unwrap());
+    }
+
+    #[test]
+    fn a_module_is_what_it_hands_out_and_an_ambiguous_name_is_nobody() {
+        let nodes = vec![
+            node("Relu", "/block/Relu", &["x"], &["a"]),
+            node("Add", "/block/Add", &["a", "x"], &["b"]),
+            node("Relu", "/act/Relu", &["b"], &["c"]),
+            node("Reshape", "shape", &["c", "s"], &["d"]),
+            node("Relu", "/act/Relu_1", &["d"], &["y"]),
+        ];
+        let model = load_nodes(nodes, vec![integers("s", &[0, 0, 64])], 13).unwrap();
+        assert_eq!(model.find("block").unwrap(), model.find("/block/Add").unwrap());
+        assert!(model.find("act").is_err());
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_with_the_nearest_names() {
+        let nodes = vec![
+            node("Relu", "conv10_relu", &["x"], &["a"]),
+            node("Relu", "pool1", &["a"], &["y"]),
+        ];
+        let model = load_nodes(nodes, vec![], 13).unwrap();
+        let error = model.find("Conv10relu").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the model has no layer or value \"Conv10relu\"; similar names: conv10_relu"
+        );
+        let error = model.find("@@").unwrap_err();
+        assert_eq!(error.to_string(), "the model has no layer or value \"@@\"");
+    }
+}

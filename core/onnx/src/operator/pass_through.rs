@@ -1,0 +1,72 @@
+//! Nodes that change nothing: their names become further names of their input.
+
+use convscope_runtime::network::ValueId;
+
+use crate::call::Call;
+use crate::refusal::Refusal;
+
+pub(super) fn identity(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    call.at_most(1)?;
+    call.value(0)
+}
+
+pub(super) fn dropout(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    call.at_most(3)?;
+    // How much is dropped matters in training only.
+    call.attributes.ignore("ratio");
+    call.attributes.ignore("seed");
+    let training = call.integers(2, "training_mode")?;
+    if training.is_some_and(|training| training != [0]) {
+        let reason = "it is in training mode; export the model in evaluation mode";
+        return Err(Refusal::unsupported(reason));
+    }
+    call.value(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::proto::{TensorProto, data_type};
+    use crate::testing::{Is, load_nodes, node, reals, refusal};
+
+    #[test]
+    fn names_of_dropped_nodes_still_find_their_value() {
+        let nodes = vec![
+            node("Relu", "relu", &["x"], &["a"]),
+            node("Dropout", "drop9", &["a"], &["b"]).with("ratio", Is::Real(0.5)),
+            node("Identity", "same", &["b"], &["y"]),
+        ];
+        let network = load_nodes(nodes, vec![], 10).unwrap().network;
+        assert_eq!(network.nodes().len(), 1);
+        let value = network.find("relu").unwrap();
+        for name in ["a", "drop9", "b", "same", "y"] {
+            assert_eq!(network.find(name), Some(value), "{name}");
+        }
+        assert_eq!(network.outputs(), [value]);
+    }
+
+    #[test]
+    fn dropout_in_training_is_refused() {
+        let yes = TensorProto {
+            name: "t".into(),
+            data_type: data_type::BOOL,
+            raw_data: vec![1].into(),
+            ..TensorProto::default()
+        };
+        let nodes = vec![node("Dropout", "n", &["x", "r", "t"], &["y"])];
+        let refusal = refusal(nodes, vec![reals("r", &[], &[0.5]), yes], 13);
+        assert!(refusal.contains("Dropout n: it is in training mode"), "{refusal}");
+    }
+
+    #[test]
+    fn a_mask_that_is_used_is_refused() {
+        let nodes = vec![
+            node("Dropout", "n", &["x"], &["a", "mask"]),
+            node("Add", "add", &["a", "mask"], &["y"]),
+        ];
+        assert_eq!(
+            refusal(nodes, vec![], 13),
+            "one node is not supported:\n  Dropout n: its further output mask is used; only the \
+             first is supported"
+        );
+    }
+}
