@@ -17,6 +17,7 @@ mod graph;
 mod input;
 mod limits;
 mod load;
+mod loader;
 mod names;
 mod normal_form;
 mod operator;
