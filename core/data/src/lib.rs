@@ -28,5 +28,6 @@ pub use list::list_images;
 pub use npy::{read_npy, write_npy};
 pub use pixels::Pixels;
 pub use preprocessing::{
-    Channels, Interpolation, LongSide, Mean, Origin, Prepared, Preprocessing, Preset, Resize,
+    Channels, Interpolation, LongSide, Mean, Normalization, Origin, Prepared, Preprocessing,
+    Preset, Resize,
 };

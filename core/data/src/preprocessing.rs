@@ -125,6 +125,19 @@ pub enum Mean {
     Image(Tensor),
 }
 
+/// How a value of a network's input came from a pixel: `(pixel · scale − mean) / std`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalization {
+    /// The order of the channels.
+    pub channels: Channels,
+    /// Factor of the pixel (0–255).
+    pub scale: f64,
+    /// Subtracted, per channel in the network's order.
+    pub mean: Vec<f64>,
+    /// Divided by, per channel in the network's order.
+    pub std: Vec<f64>,
+}
+
 /// A picture as a network reads it.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -169,6 +182,19 @@ impl Preprocessing {
         let values = self.normalise(&cropped, channels, &geometry)?;
         let [offset, step] = geometry.mapping();
         Ok(Prepared { values, pixels: cropped, offset, step })
+    }
+
+    /// Returns the formula of every value for a network of `count` channels; `None` where a mean
+    /// picture is subtracted, which no few numbers can say.
+    ///
+    /// # Errors
+    /// Fails when the numbers are not for so many channels.
+    pub fn normalization(&self, count: usize) -> Result<Option<Normalization>, DataError> {
+        let channels = self.channels_for(count)?;
+        let Mean::Channels(mean) = &self.mean else { return Ok(None) };
+        let mean = self.per_channel("mean", mean, count)?;
+        let std = self.per_channel("std", &self.std, count)?;
+        Ok(Some(Normalization { channels, scale: self.scale, mean, std }))
     }
 
     fn channels_for(&self, count: usize) -> Result<Channels, DataError> {

@@ -158,3 +158,22 @@ fn a_flat_picture_stays_flat_when_it_is_resized() {
         }
     }
 }
+
+#[test]
+fn the_normalization_turns_values_back_into_pixels() {
+    let pixels = Pixels::new(1, 1, vec![10, 20, 30]).unwrap();
+    for preset in Preset::ALL {
+        let preprocessing =
+            Preprocessing { resize: None, crop: None, ..Preprocessing::preset(preset) };
+        let prepared = preprocessing.prepare(&pixels, [3, 1, 1]).unwrap();
+        let form = preprocessing.normalization(3).unwrap().unwrap();
+        let mut back: Vec<f64> = (0..3)
+            .map(|c| (f64::from(prepared.values[c]) * form.std[c] + form.mean[c]) / form.scale)
+            .map(f64::round)
+            .collect();
+        if form.channels == Channels::Bgr {
+            back.reverse();
+        }
+        assert_eq!(back, [10.0, 20.0, 30.0], "{preset:?}");
+    }
+}
