@@ -1,0 +1,276 @@
+//! What can go wrong in a session.
+
+use std::path::{Path, PathBuf};
+
+use convscope_data::DataError;
+use convscope_onnx::OnnxError;
+use convscope_protocol::schema::ParameterError;
+use convscope_protocol::suggest::did_you_mean;
+use convscope_runtime::{BackendError, LayerError, NetworkError};
+use thiserror::Error;
+
+/// An error of a session.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// No plugin offers an analysis of this name.
+    #[error("there is no analysis `{name}`")]
+    UnknownAnalysis {
+        /// What was asked for.
+        name: String,
+        /// Names that look like it.
+        nearest: Vec<String>,
+        /// Where plugins were looked for, when none at all was found.
+        searched: Vec<PathBuf>,
+    },
+    /// Several plugins offer an analysis of this short name.
+    #[error("`{name}` is offered by {}", plugins.join(" and "))]
+    AmbiguousAnalysis {
+        /// What was asked for.
+        name: String,
+        /// The full names.
+        plugins: Vec<String>,
+    },
+    /// Parameters that do not fit the analysis.
+    #[error("{analysis}: {}", join(errors))]
+    Parameters {
+        /// Full name of the analysis.
+        analysis: String,
+        /// Everything that is wrong.
+        errors: Vec<ParameterError>,
+    },
+    /// A name that is no layer or value of the model.
+    #[error("the model has no layer `{name}`")]
+    UnknownLayer {
+        /// What was asked for.
+        name: String,
+        /// Names that look like it.
+        nearest: Vec<String>,
+    },
+    /// A unit that a value does not have.
+    #[error("{value} has shape {shape}: {reason}")]
+    Unit {
+        /// Name of the value.
+        value: String,
+        /// Its shape for one image.
+        shape: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A case, an intervention, a capture or a start that does not fit.
+    #[error("{what}: {reason}")]
+    Request {
+        /// What was asked for, such as `case 3`.
+        what: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A value holds NaN, which no reduction may hide.
+    #[error("{value} of case {case} holds NaN")]
+    NotANumber {
+        /// Name of the value.
+        value: String,
+        /// Number of the case.
+        case: usize,
+    },
+    /// A rule or kind of layer that composites do not know.
+    #[error("there is no {what} `{name}`")]
+    UnknownRule {
+        /// `rule` or `kind of layer`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The model says nothing about how pictures become its input.
+    #[error("nothing says how pictures become the input of {}", model.display())]
+    NoCard {
+        /// The model's file.
+        model: PathBuf,
+        /// Where the card would be.
+        card: PathBuf,
+    },
+    /// The labels do not fit the model.
+    #[error("{} has {count} labels, but the model has {classes} classes", path.display())]
+    LabelCount {
+        /// The file of labels.
+        path: PathBuf,
+        /// How many it has.
+        count: usize,
+        /// How many classes the model has.
+        classes: usize,
+    },
+    /// Something of the model that is needed is not there.
+    #[error("{}: {reason}", model.display())]
+    Model {
+        /// The model's file.
+        model: PathBuf,
+        /// What is missing or unsuitable.
+        reason: String,
+    },
+    /// Images that do not fit.
+    #[error("{what}: {reason}")]
+    Images {
+        /// Which image.
+        what: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// One item does not fit the memory given to the session.
+    #[error("{what} needs {needed} bytes, but the session may use {budget}")]
+    Memory {
+        /// What was to be computed.
+        what: String,
+        /// Bytes for one item.
+        needed: u64,
+        /// Bytes the session may use.
+        budget: u64,
+    },
+    /// The user stopped the work.
+    #[error("cancelled")]
+    Cancelled,
+    /// An analysis failed.
+    #[error("{analysis}: {message}")]
+    Analysis {
+        /// Full name of the analysis.
+        analysis: String,
+        /// Its own words.
+        message: String,
+        /// The host's error that it passes on, if it does.
+        #[source]
+        cause: Option<Box<HostError>>,
+    },
+    /// A plugin broke the rules of the interface.
+    #[error("{analysis}: the plugin {what}")]
+    Misbehaved {
+        /// Full name of the analysis.
+        analysis: String,
+        /// What it did, in words.
+        what: String,
+    },
+    /// What an analysis handed back does not fit together.
+    #[error("{analysis}: {reason}")]
+    BadResult {
+        /// Full name of the analysis.
+        analysis: String,
+        /// Which result, and what is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The session's threads cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
+    /// A model cannot be loaded.
+    #[error("{}", of_model(path, source))]
+    Onnx {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: OnnxError,
+    },
+    /// Pictures, labels or a card cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The network cannot be computed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The backend failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// A layer failed.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+}
+
+impl HostError {
+    /// Names the kind of error for programs, in snake case.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownAnalysis { .. } => "unknown_analysis",
+            Self::AmbiguousAnalysis { .. } => "ambiguous_analysis",
+            Self::Parameters { .. } => "invalid_parameter",
+            Self::UnknownLayer { .. } => "unknown_layer",
+            Self::Unit { .. } => "unknown_unit",
+            Self::Request { .. } => "invalid_request",
+            Self::NotANumber { .. } => "not_a_number",
+            Self::UnknownRule { .. } => "unknown_rule",
+            Self::NoCard { .. } => "no_card",
+            Self::LabelCount { .. } => "invalid_labels",
+            Self::Model { .. } | Self::Onnx { .. } => "invalid_model",
+            Self::Images { .. } => "invalid_images",
+            Self::Memory { .. } => "not_enough_memory",
+            Self::Cancelled => "cancelled",
+            Self::Analysis { cause: Some(cause), .. } => cause.kind(),
+            Self::Analysis { .. } => "analysis_failed",
+            Self::Misbehaved { .. } => "plugin_misbehaved",
+            Self::BadResult { .. } => "invalid_result",
+            Self::Read { .. } => "unreadable_file",
+            Self::Threads(_) => "no_threads",
+            Self::Data(_) => "invalid_data",
+            Self::Network(_) | Self::Layer(_) => "invalid_network",
+            Self::Backend(_) => "backend_failed",
+        }
+    }
+
+    /// Returns the parameter at fault, where one is.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Parameters { errors, .. } => errors.first().map(|error| error.key.as_str()),
+            Self::Analysis { cause: Some(cause), .. } => cause.key(),
+            _ => None,
+        }
+    }
+
+    /// Says what to do about it, where something can be said.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::UnknownAnalysis { searched, .. } if !searched.is_empty() => {
+                let places: Vec<String> =
+                    searched.iter().map(|path| path.display().to_string()).collect();
+                Some(format!("no plugin was found at all; looked in {}", places.join(", ")))
+            }
+            Self::UnknownAnalysis { nearest, .. } | Self::UnknownLayer { nearest, .. } => {
+                let names: Vec<&str> = nearest.iter().map(String::as_str).collect();
+                did_you_mean(&names)
+            }
+            Self::AmbiguousAnalysis { .. } => Some("write the full name".to_owned()),
+            Self::Parameters { errors, .. } => {
+                let helps: Vec<&str> =
+                    errors.iter().filter_map(|error| error.help.as_deref()).collect();
+                (!helps.is_empty()).then(|| helps.join("; "))
+            }
+            Self::UnknownRule { known, .. } => Some(format!("known are {}", known.join(", "))),
+            Self::NoCard { card, .. } => Some(format!(
+                "write a model card {} (its [input] says size, channel order, scale, mean and \
+                 standard deviation), or give --preprocess imagenet, caffe, keras or raw",
+                card.display()
+            )),
+            Self::Memory { .. } => {
+                Some("give more with --memory, or use a smaller model or input".to_owned())
+            }
+            Self::Analysis { cause: Some(cause), .. } => cause.help(),
+            _ => None,
+        }
+    }
+}
+
+fn join(errors: &[ParameterError]) -> String {
+    let texts: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+    texts.join("; ")
+}
+
+/// Names the file where the error itself does not.
+fn of_model(path: &Path, source: &OnnxError) -> String {
+    match source {
+        OnnxError::Read { .. } | OnnxError::NotAFile { .. } => source.to_string(),
+        _ => format!("{}: {source}", path.display()),
+    }
+}

@@ -1,0 +1,252 @@
+//! Images: a list of pictures or tensors, decoded one by one when they are needed.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use convscope_data::{
+    Entry, Prepared, Preprocessing, check_parts, decode, list_images, tensor_entries,
+};
+use convscope_protocol::item::{Item, Mapping, Part};
+use convscope_protocol::{Region, Values};
+use convscope_runtime::Tensor;
+use ndarray::{ArcArray, IxDyn};
+
+use crate::engine::{ImageSource, check_rows};
+use crate::{HostError, Model, arguments};
+
+/// How many decoded pictures a data set remembers.
+const REMEMBERED: usize = 16;
+
+/// Which images are to be loaded.
+#[derive(Clone, Debug, Default)]
+pub struct ImageOptions {
+    /// At most this many, the first of the list.
+    pub limit: Option<usize>,
+}
+
+/// A list of pictures or tensors. Nothing is decoded before it is needed.
+#[derive(Debug)]
+pub struct ImageSet {
+    entries: Vec<Entry>,
+    hash: OnceLock<String>,
+}
+
+impl ImageSet {
+    /// Lists the images of files, folders, patterns, CSV lists and tensors.
+    pub(crate) fn load(sources: &[PathBuf], options: &ImageOptions) -> Result<Self, HostError> {
+        let mut entries = list_images(sources)?;
+        entries.truncate(options.limit.unwrap_or(usize::MAX));
+        Ok(Self { entries, hash: OnceLock::new() })
+    }
+
+    /// Makes a set of the rows of a tensor `[n, c, h, w]` in network-input units.
+    ///
+    /// # Errors
+    /// Fails when the tensor does not hold images.
+    pub fn of_tensor(tensor: &Tensor) -> Result<Self, HostError> {
+        let entries = tensor_entries(Path::new("tensor"), tensor)?;
+        Ok(Self { entries, hash: OnceLock::new() })
+    }
+
+    /// Returns the images in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Returns the number of images.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Says whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns a hash of all contents in their order. The first call reads every file.
+    ///
+    /// # Errors
+    /// Fails when a file cannot be read.
+    pub fn hash(&self) -> Result<&str, HostError> {
+        use rayon::prelude::*;
+
+        if let Some(hash) = self.hash.get() {
+            return Ok(hash);
+        }
+        let hashes: Vec<_> = self.entries.par_iter().map(Entry::hash).collect::<Result<_, _>>()?;
+        let mut hasher = blake3::Hasher::new();
+        for hash in hashes {
+            hasher.update(hash.to_string().as_bytes());
+        }
+        Ok(self.hash.get_or_init(|| hasher.finalize().to_hex().to_string()))
+    }
+}
+
+/// Images as one model sees them.
+#[derive(Debug)]
+pub(crate) struct Dataset {
+    images: Arc<ImageSet>,
+    model: Arc<Model>,
+    labels: Vec<Option<usize>>,
+    recent: Mutex<VecDeque<(usize, Arc<Seen>)>>,
+}
+
+/// A picture as the network sees it, and how large it was.
+#[derive(Debug)]
+struct Seen {
+    prepared: Prepared,
+    original_size: [usize; 2],
+}
+
+impl Dataset {
+    /// Joins images and a model, and checks what can be checked without decoding.
+    ///
+    /// # Errors
+    /// Fails when there are pictures and nothing says how they become the model's input, when a
+    /// tensor does not fit it, or when a label is unknown.
+    pub(crate) fn new(images: Arc<ImageSet>, model: Arc<Model>) -> Result<Self, HostError> {
+        let shape = model.image_shape()?.clone();
+        let mut labels = Vec::with_capacity(images.len());
+        for entry in images.entries() {
+            let label = match entry {
+                Entry::Tensor { tensor, .. } => {
+                    check_rows(tensor, &shape)?;
+                    None
+                }
+                Entry::Picture { label, .. } => {
+                    preprocessing(&model)?;
+                    label.as_deref()
+                }
+            };
+            labels.push(match label {
+                // Without labels only numbers can be understood.
+                Some(label) if model.description().labels.is_empty() => label.parse().ok(),
+                Some(label) => Some(class_of(&model, entry, label)?),
+                None => None,
+            });
+        }
+        Ok(Self { images, model, labels, recent: Mutex::default() })
+    }
+
+    /// Returns the images.
+    pub(crate) fn images(&self) -> &ImageSet {
+        &self.images
+    }
+
+    fn entry(&self, index: usize) -> Result<&Entry, HostError> {
+        self.images.entries.get(index).ok_or_else(|| HostError::Images {
+            what: format!("image {index}"),
+            reason: format!("there are only {}", self.images.len()),
+        })
+    }
+
+    /// Returns what is known about one image.
+    pub(crate) fn item(&self, index: usize) -> Result<Item, HostError> {
+        let entry = self.entry(index)?;
+        let shape = self.model.image_shape()?;
+        let [_, _, height, width] = shape.as_maps().unwrap_or_default();
+        let mut item = Item {
+            name: entry.name(),
+            label: self.labels.get(index).copied().flatten(),
+            input_size: [height, width],
+            ..Item::default()
+        };
+        if let Entry::Picture { path, parts, .. } = entry {
+            let seen = self.seen(index, path)?;
+            check_parts(path, parts, seen.original_size)?;
+            item.original_size = Some(seen.original_size);
+            item.mapping = Some(Mapping { offset: seen.prepared.offset, step: seen.prepared.step });
+            item.parts = parts
+                .iter()
+                .map(|part| Part {
+                    name: part.name.clone(),
+                    region: Region {
+                        top: part.region.top as i64,
+                        left: part.region.left as i64,
+                        height: part.region.height as u64,
+                        width: part.region.width as u64,
+                    },
+                })
+                .collect();
+        }
+        Ok(item)
+    }
+
+    /// Returns the picture as the network sees it, RGB bytes `[height, width, 3]`; `None` for a
+    /// tensor.
+    pub(crate) fn pixels(&self, index: usize) -> Result<Option<Values>, HostError> {
+        let Entry::Picture { path, .. } = self.entry(index)? else { return Ok(None) };
+        let seen = self.seen(index, path)?;
+        let pixels = &seen.prepared.pixels;
+        let [height, width] = pixels.size();
+        let array = ArcArray::from_shape_vec(IxDyn(&[height, width, 3]), pixels.values().to_vec());
+        match array {
+            Ok(array) => Ok(Some(Values::U8(array))),
+            Err(error) => Err(HostError::Images {
+                what: path.display().to_string(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// Decodes and prepares a picture, or remembers it.
+    fn seen(&self, index: usize, path: &Path) -> Result<Arc<Seen>, HostError> {
+        let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, seen)) = recent().iter().find(|(known, _)| *known == index) {
+            return Ok(Arc::clone(seen));
+        }
+        let Some([_, channels, height, width]) = self.model.image_shape()?.as_maps() else {
+            return Err(HostError::Model {
+                model: self.model.path().to_owned(),
+                reason: "its input is no picture".to_owned(),
+            });
+        };
+        let pixels = decode(path)?;
+        let prepared = preprocessing(&self.model)?.prepare(&pixels, [channels, height, width])?;
+        let seen = Arc::new(Seen { prepared, original_size: pixels.size() });
+        let mut recent = recent();
+        recent.push_back((index, Arc::clone(&seen)));
+        if recent.len() > REMEMBERED {
+            recent.pop_front();
+        }
+        Ok(seen)
+    }
+}
+
+impl ImageSource for Dataset {
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn image(&self, index: usize) -> Result<Tensor, HostError> {
+        let shape = self.model.image_shape()?.with_batch(1);
+        match self.entry(index)? {
+            Entry::Picture { path, .. } => {
+                Ok(Tensor::new(shape, self.seen(index, path)?.prepared.values.clone())?)
+            }
+            entry @ Entry::Tensor { .. } => entry.tensor_row()?.ok_or_else(|| HostError::Images {
+                what: entry.name(),
+                reason: "holds no tensor".to_owned(),
+            }),
+        }
+    }
+}
+
+fn preprocessing(model: &Model) -> Result<&Preprocessing, HostError> {
+    model.preprocessing().ok_or_else(|| HostError::NoCard {
+        model: model.path().to_owned(),
+        card: model.path().with_extension("toml"),
+    })
+}
+
+fn class_of(model: &Model, entry: &Entry, label: &str) -> Result<usize, HostError> {
+    let number = label.parse().ok().filter(|&class: &usize| class < model.classes());
+    match number {
+        Some(class) => Ok(class),
+        None => arguments::class_of_label(model, label).map_err(|reason| HostError::Images {
+            what: entry.path().display().to_string(),
+            reason,
+        }),
+    }
+}

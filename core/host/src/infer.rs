@@ -1,0 +1,105 @@
+//! Raw tensors in, raw tensors out.
+
+use convscope_runtime::network::{Extent, ForwardRequest, ValueId};
+use convscope_runtime::{Keep, Shape, Tensor};
+
+use crate::control::Control;
+use crate::engine::row_of;
+use crate::memory::{Cost, bytes_of, items_at_once};
+use crate::{HostError, Model, Session, translate};
+
+impl Session {
+    /// Runs a model forward on raw tensors, one per input in the model's order, and returns the
+    /// values of the given names; its outputs where none is given.
+    ///
+    /// # Errors
+    /// Fails when the tensors do not fit the model, a name is unknown, or the network fails.
+    pub fn infer(
+        &self,
+        model: &Model,
+        inputs: &[Tensor],
+        captures: &[String],
+        control: &dyn Control,
+    ) -> Result<Vec<(String, Tensor)>, HostError> {
+        let network = model.network();
+        let wanted: Vec<(String, ValueId)> = if captures.is_empty() {
+            let named = |id: &ValueId| (network.value(*id).name.clone(), *id);
+            network.outputs().iter().map(named).collect()
+        } else {
+            let named = |name: &String| Ok((name.clone(), translate::value(network, name)?));
+            captures.iter().map(named).collect::<Result<_, HostError>>()?
+        };
+        let ids: Vec<ValueId> = wanted.iter().map(|(_, id)| *id).collect();
+        let cancelled = || control.is_cancelled();
+        let engine = self.engine(model, &cancelled);
+        let batch = check(model, inputs)?;
+        let kept: u64 = ids.iter().map(|&id| bytes_of(&network.value(id).shape)).sum();
+        let each = Cost::of(network, &ids).forward.saturating_add(2 * kept);
+        let at_once = items_at_once("one image", each, engine.memory, engine.threads())?;
+        let mut parts: Vec<Vec<Tensor>> = vec![Vec::new(); ids.len()];
+        let rows: Vec<usize> = (0..batch).collect();
+        for (done, chunk) in rows.chunks(at_once).enumerate() {
+            engine.check_cancelled()?;
+            let inputs =
+                inputs.iter().map(|input| rows_of(input, chunk)).collect::<Result<Vec<_>, _>>()?;
+            let request = ForwardRequest { captures: &ids, interventions: &[], keep: Keep::Output };
+            let trace = engine.compute(|| network.forward(engine.backend, &inputs, &request))?;
+            for (id, parts) in ids.iter().zip(&mut parts) {
+                if let Some(value) = trace.value(*id) {
+                    parts.push(value.to_host()?);
+                }
+            }
+            control.progress(((done + 1) * at_once).min(batch) as f64 / batch as f64, "running");
+        }
+        for (id, parts) in ids.iter().zip(&mut parts) {
+            // What is the same for every image is there once, not once per batch.
+            if network.value(*id).extent == Extent::Shared {
+                parts.truncate(1);
+            }
+        }
+        let joined = parts.iter().map(|parts| joined(parts)).collect::<Result<Vec<_>, _>>()?;
+        Ok(wanted.into_iter().map(|(name, _)| name).zip(joined).collect())
+    }
+}
+
+/// Checks the inputs and returns their number of images.
+fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
+    let network = model.network();
+    let wrong = |what: String, reason: String| HostError::Images { what, reason };
+    if inputs.len() != network.inputs().len() {
+        let reason = format!("{} tensors were given", inputs.len());
+        return Err(wrong(format!("the model takes {} inputs", network.inputs().len()), reason));
+    }
+    let batch = inputs.first().map_or(0, |input| input.shape().batch());
+    for (&id, input) in network.inputs().iter().zip(inputs) {
+        let value = network.value(id);
+        if *input.shape() != value.shape.with_batch(batch) || batch == 0 {
+            return Err(wrong(
+                format!("input {}", value.name),
+                format!("the model takes {} for one image, got {}", value.shape, input.shape()),
+            ));
+        }
+    }
+    Ok(batch)
+}
+
+fn rows_of(tensor: &Tensor, rows: &[usize]) -> Result<Tensor, HostError> {
+    let parts = rows.iter().map(|&row| row_of(tensor, row)).collect::<Result<Vec<_>, _>>()?;
+    joined(&parts)
+}
+
+/// Puts batches one behind the other.
+fn joined(parts: &[Tensor]) -> Result<Tensor, HostError> {
+    if let [one] = parts {
+        return Ok(one.clone());
+    }
+    let mut values = Vec::new();
+    let mut shape = Shape::from([0]);
+    let mut batch = 0;
+    for part in parts {
+        batch += part.shape().batch();
+        shape = part.shape().with_batch(batch);
+        values.extend_from_slice(part.values()?);
+    }
+    Ok(Tensor::new(shape, values)?)
+}

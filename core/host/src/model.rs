@@ -1,0 +1,155 @@
+//! A loaded model: its network, what is known about it, and how pictures become its input.
+
+mod describe;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use convscope_data::{ContentHash, Preprocessing, Preset, card_of, read_labels};
+use convscope_onnx::LoadOptions;
+use convscope_protocol::ModelDescription;
+use convscope_runtime::network::ValueId;
+use convscope_runtime::{Network, Shape};
+
+use crate::{HostError, translate};
+
+/// How a model is to be loaded, beside its file.
+#[derive(Clone, Debug, Default)]
+pub struct ModelOptions {
+    /// Shape of the first input, instead of the file's.
+    pub input: Option<Vec<usize>>,
+    /// How pictures become its input, instead of the model card's.
+    pub preprocess: Option<Preset>,
+    /// File of class names, instead of the model card's.
+    pub labels: Option<PathBuf>,
+}
+
+/// A model that can be looked into.
+#[derive(Debug)]
+pub struct Model {
+    path: PathBuf,
+    network: Network,
+    score: ValueId,
+    probability: Option<ValueId>,
+    preprocessing: Option<Preprocessing>,
+    description: ModelDescription,
+    json: OnceLock<String>,
+}
+
+impl Model {
+    /// Loads a model, its card and its labels.
+    pub(crate) fn load(
+        path: &Path,
+        options: &ModelOptions,
+        session: Option<Preset>,
+    ) -> Result<Self, HostError> {
+        let input_shapes = options.input.iter().cloned().collect();
+        let loaded = convscope_onnx::load(path, &LoadOptions { input_shapes })
+            .map_err(|source| HostError::Onnx { path: path.to_owned(), source })?;
+        let hash = ContentHash::of_file(path)?.to_string();
+        let card = card_of(path)?;
+        let preset = options.preprocess.or(session).map(Preprocessing::preset);
+        let network = loaded.network;
+        let score = match card.as_ref().and_then(|card| card.scores.as_deref()) {
+            Some(name) => translate::value(&network, name)?,
+            None => loaded.scores,
+        };
+        let labels = options.labels.clone().or(card.as_ref().and_then(|card| card.labels.clone()));
+        let preprocessing = preset.or(card.map(|card| card.preprocessing));
+        let mut model = Self::new(path, network, score);
+        model.probability = loaded.probability;
+        model.description.probability =
+            loaded.probability.map(|id| model.network.name_of(id).to_owned());
+        model.description.hash = hash;
+        if let (Some(preprocessing), Some([_, channels, _, _])) =
+            (&preprocessing, model.image_shape().ok().and_then(Shape::as_maps))
+        {
+            model.description.preprocessing = describe::pixel_scale(preprocessing, channels)?;
+        }
+        model.preprocessing = preprocessing;
+        if let Some(path) = labels {
+            model.take_labels(&path)?;
+        }
+        Ok(model)
+    }
+
+    /// Makes a model of a network about which nothing else is known.
+    pub(crate) fn new(path: &Path, network: Network, score: ValueId) -> Self {
+        let description = describe::describe(path, &network, score);
+        Self {
+            path: path.to_owned(),
+            network,
+            score,
+            probability: None,
+            preprocessing: None,
+            description,
+            json: OnceLock::new(),
+        }
+    }
+
+    fn take_labels(&mut self, path: &Path) -> Result<(), HostError> {
+        let labels = read_labels(path)?;
+        let classes = self.classes();
+        if labels.len() != classes {
+            return Err(HostError::LabelCount {
+                path: path.to_owned(),
+                count: labels.len(),
+                classes,
+            });
+        }
+        self.description.labels = labels;
+        Ok(())
+    }
+
+    /// Returns the model's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what is known about the model.
+    pub fn description(&self) -> &ModelDescription {
+        &self.description
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Returns how pictures become the model's input, where something says it.
+    pub fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.preprocessing.as_ref()
+    }
+
+    /// Returns the number of classes.
+    pub fn classes(&self) -> usize {
+        self.network.value(self.score).shape.extents().get(1).copied().unwrap_or(0)
+    }
+
+    /// Returns the label of a class, where labels are known.
+    pub fn label(&self, class: usize) -> Option<&str> {
+        self.description.labels.get(class).map(String::as_str)
+    }
+
+    /// Returns the description as JSON.
+    pub(crate) fn json(&self) -> &str {
+        // A description holds strings and numbers only, which always become JSON.
+        self.json.get_or_init(|| serde_json::to_string(&self.description).unwrap_or_default())
+    }
+
+    /// Returns the value that holds probabilities, where the model computes them itself.
+    pub(crate) fn probability(&self) -> Option<ValueId> {
+        self.probability
+    }
+
+    /// Returns the shape of the one input that takes images.
+    pub(crate) fn image_shape(&self) -> Result<&Shape, HostError> {
+        match self.network.inputs() {
+            [input] => Ok(&self.network.value(*input).shape),
+            inputs => Err(HostError::Model {
+                model: self.path.clone(),
+                reason: format!("has {} inputs; images can only be given to one", inputs.len()),
+            }),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The verb `observe`: forward passes with interventions, in batches that fit the memory.
+
+mod reduce;
+mod spots;
+
+use convscope_protocol::observe::{Capture, Case, Reduction};
+use convscope_protocol::{Disjoint, Values};
+use convscope_runtime::Keep;
+use convscope_runtime::network::{Extent, ForwardRequest, Intervention, ValueId};
+
+pub(crate) use reduce::maps_of;
+use reduce::reduce;
+use spots::Spots;
+
+use crate::engine::{Engine, ImageSource, Rows};
+use crate::memory::{Cost, bytes_of, items_at_once};
+use crate::{HostError, translate};
+
+/// The most cells of one map that can be asked for.
+const MOST_SPOTS: usize = 1 << 16;
+
+/// Receives the captures of `count` consecutive cases from number `first` on: for every capture in
+/// order its one or two arrays.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(usize, usize, Vec<Values>) -> Result<(), HostError>;
+
+/// What is run, in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cases<'a> {
+    /// Every image as it is.
+    EachImage,
+    /// These.
+    Listed(&'a [Case]),
+}
+
+impl Cases<'_> {
+    fn count(&self, images: usize) -> usize {
+        match self {
+            Self::EachImage => images,
+            Self::Listed(cases) => cases.len(),
+        }
+    }
+
+    fn image(&self, index: usize) -> usize {
+        match self {
+            Self::EachImage => index,
+            Self::Listed(cases) => cases[index].image,
+        }
+    }
+}
+
+/// A capture whose names are resolved.
+struct Plan {
+    name: String,
+    value: ValueId,
+    reduction: Reduction,
+    spots: Spots,
+}
+
+/// Runs the cases in order and hands what was captured to the sink, as many at a time as memory
+/// allows. What a case gives does not depend on that number.
+///
+/// # Errors
+/// Fails before anything runs when something does not fit; then when an image cannot be read, the
+/// user cancels, the network fails, or the sink does.
+pub(crate) fn observe(
+    engine: &Engine<'_>,
+    images: &dyn ImageSource,
+    cases: Cases<'_>,
+    captures: &[Capture],
+    sink: Sink<'_>,
+) -> Result<(), HostError> {
+    let network = engine.network;
+    let input = engine.image_input()?;
+    let plans = plan(engine, input, captures)?;
+    check(engine, input, images, cases)?;
+    let wanted: Vec<ValueId> = plans.iter().map(|plan| plan.value).collect();
+    let cost = Cost::of(network, &wanted);
+    let kept: u64 = wanted.iter().map(|&id| bytes_of(&network.value(id).shape)).sum();
+    let each = cost.forward.saturating_add(2 * kept);
+    let at_once = items_at_once("one image", each, engine.memory, engine.threads())?;
+    let count = cases.count(images.len());
+    let mut rows = Rows::new(images);
+    let mut first = 0;
+    while first < count {
+        engine.check_cancelled()?;
+        let batch = at_once.min(count - first);
+        let numbers: Vec<usize> = (first..first + batch).map(|index| cases.image(index)).collect();
+        let interventions = interventions(engine, input, cases, first, batch)?;
+        let results = engine.compute(|| {
+            let inputs = [rows.load(&numbers)?];
+            let request = ForwardRequest {
+                captures: &wanted,
+                interventions: &interventions,
+                keep: Keep::Output,
+            };
+            let trace = network.forward(engine.backend, &inputs, &request)?;
+            let mut results = Vec::new();
+            for plan in &plans {
+                if let Some(value) = trace.value(plan.value) {
+                    let value = value.to_host()?;
+                    results.extend(reduce(&value, &plan.name, plan.reduction, &plan.spots, first)?);
+                }
+            }
+            Ok::<_, HostError>(results)
+        })?;
+        sink(first, batch, results)?;
+        first += batch;
+    }
+    Ok(())
+}
+
+fn plan(engine: &Engine<'_>, input: ValueId, captures: &[Capture]) -> Result<Vec<Plan>, HostError> {
+    let network = engine.network;
+    if captures.is_empty() {
+        return Err(HostError::Request {
+            what: "observe".to_owned(),
+            reason: "nothing is captured".to_owned(),
+        });
+    }
+    let mut plans = Vec::new();
+    for capture in captures {
+        let value = translate::value(network, &capture.value)?;
+        let name = network.name_of(value).to_owned();
+        if network.value(value).extent == Extent::Shared {
+            return Err(HostError::Request {
+                what: format!("capture {name}"),
+                reason: "it is the same for every image".to_owned(),
+            });
+        }
+        if capture.reduction != Reduction::None {
+            maps_of(&network.value(value).shape, &name)?;
+        }
+        let disjoint = match capture.reduction {
+            Reduction::Strongest { k, .. } if k == 0 || k > MOST_SPOTS => {
+                return Err(HostError::Request {
+                    what: format!("capture {name}"),
+                    reason: format!("k is {k}, not between 1 and {MOST_SPOTS}"),
+                });
+            }
+            Reduction::Strongest { disjoint, .. } => disjoint,
+            _ => Disjoint::None,
+        };
+        let spots = Spots::of(network, value, input, disjoint);
+        plans.push(Plan { name, value, reduction: capture.reduction, spots });
+    }
+    Ok(plans)
+}
+
+/// Checks every case before the first runs.
+fn check(
+    engine: &Engine<'_>,
+    input: ValueId,
+    images: &dyn ImageSource,
+    cases: Cases<'_>,
+) -> Result<(), HostError> {
+    let Cases::Listed(cases) = cases else { return Ok(()) };
+    for (index, case) in cases.iter().enumerate() {
+        if case.image >= images.len() {
+            return Err(HostError::Request {
+                what: format!("case {index}"),
+                reason: format!("image {} of {}", case.image, images.len()),
+            });
+        }
+        for change in &case.interventions {
+            translate::intervention(engine.network, input, change, 0)?;
+        }
+    }
+    Ok(())
+}
+
+fn interventions(
+    engine: &Engine<'_>,
+    input: ValueId,
+    cases: Cases<'_>,
+    first: usize,
+    batch: usize,
+) -> Result<Vec<Intervention>, HostError> {
+    let Cases::Listed(cases) = cases else { return Ok(Vec::new()) };
+    let mut result = Vec::new();
+    for (row, case) in cases[first..first + batch].iter().enumerate() {
+        for change in &case.interventions {
+            result.push(translate::intervention(engine.network, input, change, row)?);
+        }
+    }
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+use convscope_protocol::{Fill, Intervention, Region};
+
+use super::*;
+use crate::engine::TensorImages;
+use crate::testing::{Bench, Collected, images};
+use convscope_runtime::Tensor;
+
+fn capture(value: &str, reduction: Reduction) -> Capture {
+    Capture { value: value.to_owned(), reduction }
+}
+
+fn run(
+    bench: &Bench,
+    count: usize,
+    cases: Cases<'_>,
+    captures: &[Capture],
+) -> Result<Collected, HostError> {
+    let input = &bench.network.value(bench.network.inputs()[0]).shape;
+    let images = TensorImages::new(images(count), input)?;
+    let mut collected = Collected::default();
+    observe(&bench.engine(), &images, cases, captures, &mut |first, count, arrays| {
+        collected.take(first, count, &arrays)
+    })?;
+    Ok(collected)
+}
+
+fn captures() -> Vec<Capture> {
+    let strongest = Reduction::Strongest { k: 3, disjoint: Disjoint::ReceptiveField };
+    vec![
+        capture("scores", Reduction::None),
+        capture("scores", Reduction::Softmax),
+        capture("scores", Reduction::Argmax),
+        capture("relu1", strongest),
+        capture("conv1", Reduction::Mean),
+    ]
+}
+
+fn all_cases() -> Vec<Case> {
+    let occlude = |image: usize, top: i64, fill: Fill| Case {
+        image,
+        interventions: vec![Intervention::Occlude {
+            region: Region { top, left: -2, height: 5, width: 9 },
+            fill,
+        }],
+    };
+    let replace = Intervention::Replace {
+        layer: "relu1".to_owned(),
+        channels: vec![2, 0],
+        with: Fill::PerChannel(vec![0.5, -1.0]),
+    };
+    let bypass = Intervention::Bypass { layer: "relu2".to_owned() };
+    vec![
+        Case { image: 2, interventions: Vec::new() },
+        occlude(0, 3, Fill::Number(0.25)),
+        occlude(0, -3, Fill::PerChannel(vec![1.0, -1.0])),
+        Case { image: 1, interventions: vec![replace, bypass.clone()] },
+        Case { image: 0, interventions: Vec::new() },
+        Case { image: 1, interventions: vec![bypass] },
+        occlude(2, 40, Fill::Number(9.0)),
+        Case { image: 1, interventions: Vec::new() },
+    ]
+}
+
+/// Bytes with which so many images go through at once.
+fn memory_for(bench: &Bench, at_once: u64) -> u64 {
+    let ids: Vec<ValueId> =
+        captures().iter().map(|one| bench.network.find(&one.value).unwrap()).collect();
+    let kept: u64 = ids.iter().map(|&id| bytes_of(&bench.network.value(id).shape)).sum();
+    at_once * (Cost::of(&bench.network, &ids).forward + 2 * kept)
+}
+
+#[test]
+fn batches_of_1_3_and_8_with_1_and_2_threads_give_the_same_bits() {
+    let cases = all_cases();
+    let whole = run(&Bench::new(2, 1 << 30), 3, Cases::Listed(&cases), &captures()).unwrap();
+    assert_eq!(whole.batches, [8]);
+    for (at_once, batches) in [(1, vec![1; 8]), (3, vec![3, 3, 2])] {
+        for threads in [1, 2] {
+            let mut bench = Bench::new(threads, 0);
+            bench.memory = memory_for(&bench, at_once);
+            let parts = run(&bench, 3, Cases::Listed(&cases), &captures()).unwrap();
+            assert_eq!(parts.batches, batches);
+            assert_eq!(parts.cases, whole.cases);
+        }
+    }
+}
+
+#[test]
+fn without_cases_every_image_is_run_as_it_is() {
+    let bench = Bench::new(1, 1 << 30);
+    let cases: Vec<Case> = (0..4).map(|image| Case { image, interventions: Vec::new() }).collect();
+    let listed = run(&bench, 4, Cases::Listed(&cases), &captures()).unwrap();
+    assert_eq!(run(&bench, 4, Cases::EachImage, &captures()).unwrap(), listed);
+}
+
+#[test]
+fn occluding_is_the_same_as_changing_the_image() {
+    let bench = Bench::new(1, 1 << 30);
+    let captures = [capture("image", Reduction::None), capture("scores", Reduction::None)];
+    let cases = all_cases();
+    let collected = run(&bench, 3, Cases::Listed(&cases), &captures).unwrap();
+    let clean = images(3);
+    let clean = clean.view().unwrap();
+    let seen = collected.floats(1, 0);
+    for c in 0..2 {
+        for y in 0..12 {
+            for x in 0..12 {
+                let covered = (3..8).contains(&y) && x < 7;
+                let expected = if covered { 0.25 } else { clean[[0, c, y, x]] };
+                assert_eq!(seen[(c * 12 + y) * 12 + x], expected, "{c} {y} {x}");
+            }
+        }
+    }
+    // A region beside the image changes nothing.
+    assert_eq!(collected.cases[6], collected.cases[0]);
+    assert_ne!(collected.cases[1][1], collected.cases[4][1]);
+}
+
+#[test]
+fn spots_of_one_map_share_no_pixel() {
+    let bench = Bench::new(1, 1 << 30);
+    let strongest = Reduction::Strongest { k: 200, disjoint: Disjoint::ReceptiveField };
+    let collected = run(&bench, 2, Cases::EachImage, &[capture("relu1", strongest)]).unwrap();
+    for case in &collected.cases {
+        for map in case[1].chunks(400) {
+            let spots: Vec<[u32; 2]> =
+                map.chunks(2).filter(|p| p[0] != u32::MAX).map(|p| [p[0], p[1]]).collect();
+            assert!(spots.len() >= 9);
+            for (index, a) in spots.iter().enumerate() {
+                for b in &spots[index + 1..] {
+                    // Kernels of 3×3 at stride 1: fields are apart from a distance of 3 on.
+                    assert!(a[0].abs_diff(b[0]) >= 3 || a[1].abs_diff(b[1]) >= 3, "{a:?} {b:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn units_that_see_the_whole_image_have_one_spot() {
+    let bench = Bench::new(1, 1 << 30);
+    let strongest = Reduction::Strongest { k: 2, disjoint: Disjoint::ReceptiveField };
+    let collected = run(&bench, 1, Cases::EachImage, &[capture("scores", strongest)]).unwrap();
+    for spots in collected.floats(0, 0).chunks(2) {
+        assert!(!spots[0].is_nan() && spots[1].is_nan());
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything_runs() {
+    let bench = Bench::new(1, 1 << 30);
+    let scores = [capture("scores", Reduction::None)];
+    let refused = |cases: &[Case], captures: &[Capture]| {
+        run(&bench, 2, Cases::Listed(cases), captures).unwrap_err().to_string()
+    };
+    let case = |interventions| Case { image: 0, interventions };
+    assert_eq!(
+        refused(&[Case { image: 2, interventions: Vec::new() }], &scores),
+        "case 0: image 2 of 2"
+    );
+    assert_eq!(refused(&[], &[]), "observe: nothing is captured");
+    let unknown = run(&bench, 1, Cases::EachImage, &[capture("relu", Reduction::None)]);
+    let unknown = unknown.unwrap_err();
+    assert_eq!(unknown.to_string(), "the model has no layer `relu`");
+    assert_eq!(unknown.help().unwrap(), "did you mean `relu1` or `relu2`?");
+    let replace = |channels, with| {
+        case(vec![Intervention::Replace { layer: "relu1".to_owned(), channels, with }])
+    };
+    assert_eq!(
+        refused(&[replace(vec![4], Fill::Number(0.0))], &scores),
+        "relu1 has shape [1, 4, 12, 12]: there is no channel 4"
+    );
+    assert_eq!(
+        refused(&[replace(vec![1, 2], Fill::PerChannel(vec![0.0]))], &scores),
+        "replace: 1 numbers were given for 2 channels"
+    );
+    let bypass = |layer: &str| case(vec![Intervention::Bypass { layer: layer.to_owned() }]);
+    assert_eq!(
+        refused(&[bypass("conv1")], &scores),
+        "bypass: the input of conv1 has not the shape of its output"
+    );
+    assert_eq!(refused(&[bypass("image")], &scores), "bypass: image is no layer");
+    let none = Reduction::Strongest { k: 0, disjoint: Disjoint::None };
+    assert!(refused(&[], &[capture("relu1", none)]).contains("k is 0"));
+}
+
+#[test]
+fn an_image_that_does_not_fit_the_memory_is_refused_with_its_size() {
+    let error = run(&Bench::new(1, 1000), 1, Cases::EachImage, &captures()).unwrap_err();
+    assert_eq!(error.kind(), "not_enough_memory");
+    assert!(error.help().unwrap().contains("--memory"));
+}
+
+#[test]
+fn cancelling_stops_between_batches() {
+    let mut bench = Bench::new(1, 0);
+    bench.memory = memory_for(&bench, 1);
+    let input = &bench.network.value(bench.network.inputs()[0]).shape;
+    let images = TensorImages::new(images(5), input).unwrap();
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let cancelled = || calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 2;
+    let engine = Engine { cancelled: &cancelled, ..bench.engine() };
+    let mut seen = 0;
+    let outcome = observe(&engine, &images, Cases::EachImage, &captures(), &mut |_, count, _| {
+        seen += count;
+        Ok(())
+    });
+    assert!(matches!(outcome, Err(HostError::Cancelled)));
+    assert_eq!(seen, 2);
+}
+
+#[test]
+fn images_of_another_shape_are_refused() {
+    let bench = Bench::new(1, 1 << 30);
+    let input = &bench.network.value(bench.network.inputs()[0]).shape;
+    let error = TensorImages::new(Tensor::zeros([2, 3, 12, 12]), input).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a tensor of shape [2, 3, 12, 12]: the model takes [1, 2, 12, 12] for one image"
+    );
+}

@@ -1,0 +1,265 @@
+//! Serves one run of an analysis: everything that a plugin asks the host for.
+//!
+//! [`table`] is the C side; all else here is safe.
+
+mod fault;
+mod handles;
+mod results;
+pub(crate) mod table;
+mod verbs;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+
+use convscope_abi::{
+    CS_LOG_DEBUG, CS_LOG_WARNING, CS_PARAM_DATASET, CS_PARAM_MODEL, CS_PARAM_TENSOR, CsStatus,
+};
+use serde_json::Value;
+
+pub(crate) use fault::Fault;
+use handles::{Handles, Held, Slot};
+use results::Results;
+
+use crate::arguments::{Given, Parameters};
+use crate::control::{Control, LogLevel};
+use crate::engine::Engine;
+use crate::images::{Dataset, ImageSet};
+use crate::tensors::tensor_of;
+use crate::{HostError, Model, seed};
+
+/// What the host knows about one run of an analysis.
+pub(crate) struct Run<'s> {
+    analysis: String,
+    engine: Engine<'s>,
+    model: Arc<Model>,
+    control: &'s dyn Control,
+    seed: u64,
+    parameters: Parameters,
+    json: String,
+    handles: Handles,
+    /// Handles that were given out before for the same thing: the same one is given again.
+    given: Mutex<BTreeMap<(String, u64), u64>>,
+    results: Mutex<Results>,
+    words: Mutex<HashMap<ThreadId, Words>>,
+    stated: Mutex<Option<String>>,
+    cause: Mutex<Option<HostError>>,
+}
+
+/// Texts that a thread of the plugin may read until its next call.
+#[derive(Debug, Default)]
+struct Words {
+    error: Box<str>,
+    item: Box<str>,
+}
+
+/// How a run ended: what was found, what the plugin said, and the last error of the host's.
+pub(crate) struct Ending {
+    pub(crate) results: Results,
+    pub(crate) stated: Option<String>,
+    pub(crate) cause: Option<HostError>,
+}
+
+impl<'s> Run<'s> {
+    /// Prepares a run.
+    pub(crate) fn new(
+        analysis: &str,
+        engine: Engine<'s>,
+        model: Arc<Model>,
+        parameters: Parameters,
+        control: &'s dyn Control,
+        seed: u64,
+    ) -> Self {
+        let json = Value::Object(parameters.json.clone()).to_string();
+        Self {
+            analysis: analysis.to_owned(),
+            engine,
+            model,
+            control,
+            seed,
+            parameters,
+            json,
+            handles: Handles::default(),
+            given: Mutex::default(),
+            results: Mutex::default(),
+            words: Mutex::default(),
+            stated: Mutex::default(),
+            cause: Mutex::default(),
+        }
+    }
+
+    /// Ends the run. Every handle dies here.
+    pub(crate) fn end(self) -> Ending {
+        Ending {
+            results: self.results.into_inner().unwrap_or_else(PoisonError::into_inner),
+            stated: self.stated.into_inner().unwrap_or_else(PoisonError::into_inner),
+            cause: self.cause.into_inner().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    fn log(&self, level: u32, text: &str) {
+        let level = match level {
+            CS_LOG_WARNING => LogLevel::Warning,
+            CS_LOG_DEBUG => LogLevel::Debug,
+            _ => LogLevel::Info,
+        };
+        self.control.log(level, &format!("{}: {text}", self.analysis));
+    }
+
+    fn progress(&self, fraction: f64, text: &str) -> Result<(), Fault> {
+        let fraction = if fraction.is_nan() { 0.0 } else { fraction.clamp(0.0, 1.0) };
+        self.control.progress(fraction, text);
+        if self.control.is_cancelled() { Err(HostError::Cancelled.into()) } else { Ok(()) }
+    }
+
+    fn rng_seed(&self, stream: u64) -> u64 {
+        seed::derive(self.seed, &self.analysis, &self.parameters.json, stream)
+    }
+
+    fn set_error(&self, text: &str) {
+        *locked(&self.stated) = Some(text.to_owned());
+    }
+
+    /// Remembers why a call on this thread failed, and says it as a status.
+    fn failed(&self, fault: Fault) -> CsStatus {
+        let status = fault.status();
+        let text = fault.to_string().into_boxed_str();
+        locked(&self.words).entry(std::thread::current().id()).or_default().error = text;
+        if let Fault::Host(error) = fault {
+            *locked(&self.cause) = Some(error);
+        }
+        status
+    }
+
+    /// Looks at the last error of this thread.
+    fn with_last_error<T>(&self, look: impl FnOnce(&str) -> T) -> T {
+        let words = locked(&self.words);
+        look(words.get(&std::thread::current().id()).map_or("", |words| &words.error))
+    }
+
+    fn parameter(&self, key: &str) -> Result<&Value, Fault> {
+        match self.parameters.json.get(key) {
+            Some(Value::Null) | None => {
+                Err(Fault::Invalid(format!("parameter `{key}` was not given")))
+            }
+            Some(value) => Ok(value),
+        }
+    }
+
+    fn typed<'v, T>(
+        &'v self,
+        key: &str,
+        what: &str,
+        read: impl FnOnce(&'v Value) -> Option<T>,
+    ) -> Result<T, Fault> {
+        let value = self.parameter(key)?;
+        read(value).ok_or_else(|| Fault::Invalid(format!("parameter `{key}` is not {what}")))
+    }
+
+    fn parameter_count(&self, key: &str) -> u64 {
+        match self.parameters.json.get(key) {
+            None | Some(Value::Null) => 0,
+            Some(Value::Array(items)) => items.len() as u64,
+            Some(_) => 1,
+        }
+    }
+
+    fn parameter_handle(&self, key: &str, index: u64, kind: u32) -> Result<u64, Fault> {
+        if kind == CS_PARAM_MODEL {
+            return Err(Fault::Unsupported("models as parameters".to_owned()));
+        }
+        let known = self.parameters.handles.get(key);
+        let given = usize::try_from(index).ok().and_then(|index| known?.get(index));
+        let held = match (given, kind) {
+            (Some(Given::Dataset(dataset)), CS_PARAM_DATASET) => Held::Dataset(Arc::clone(dataset)),
+            (Some(Given::Tensor(values)), CS_PARAM_TENSOR) => {
+                Held::Tensor(Slot::of_host(values.clone()))
+            }
+            _ => {
+                let what = if kind == CS_PARAM_TENSOR { "tensor" } else { "data set" };
+                return Err(Fault::Invalid(format!("parameter `{key}` has no {what} {index}")));
+            }
+        };
+        Ok(self.once(key, index, held))
+    }
+
+    /// Returns the handle that was given out for a thing before, or a new one.
+    fn once(&self, key: &str, index: u64, held: Held) -> u64 {
+        let mut given = locked(&self.given);
+        *given.entry((key.to_owned(), index)).or_insert_with(|| self.handles.hold(held))
+    }
+
+    fn current_model(&self) -> u64 {
+        // No parameter has an empty key.
+        self.once("", 0, Held::Model(Arc::clone(&self.model)))
+    }
+
+    fn item(&self, dataset: u64, index: u64) -> Result<String, Fault> {
+        let dataset = self.handles.dataset(dataset)?;
+        let item = self.engine.compute(|| dataset.item(place(index)))?;
+        serde_json::to_string(&item).map_err(|error| Fault::Invalid(error.to_string()))
+    }
+
+    fn item_input(&self, dataset: u64, index: u64) -> Result<u64, Fault> {
+        use crate::engine::ImageSource;
+
+        let dataset = self.handles.dataset(dataset)?;
+        let tensor = self.engine.compute(|| dataset.image(place(index)))?;
+        let values = crate::tensors::values_of(&tensor)?;
+        Ok(self.handles.hold(Held::Tensor(Slot::of_host(values))))
+    }
+
+    fn pixels(&self, dataset: u64, index: u64) -> Result<u64, Fault> {
+        let dataset = self.handles.dataset(dataset)?;
+        match self.engine.compute(|| dataset.pixels(place(index)))? {
+            Some(values) => Ok(self.handles.hold(Held::Tensor(Slot::of_host(values)))),
+            None => Err(Fault::Unsupported("pixels of a raw tensor".to_owned())),
+        }
+    }
+
+    fn dataset_of(&self, tensor: u64) -> Result<u64, Fault> {
+        let values = self.handles.values(tensor)?;
+        let tensor = tensor_of(&values)
+            .ok_or_else(|| Fault::Invalid("images cannot be made of bytes".to_owned()))?;
+        let images = Arc::new(ImageSet::of_tensor(&tensor)?);
+        let dataset = Dataset::new(images, Arc::clone(&self.model))?;
+        Ok(self.handles.hold(Held::Dataset(Arc::new(dataset))))
+    }
+
+    fn emit(&self, kind: u32, name: &str, meta: &str, tensor: u64) -> Result<(), Fault> {
+        let values = if kind == convscope_abi::CS_EMIT_ARRAY {
+            Some(self.handles.values(tensor)?)
+        } else {
+            None
+        };
+        locked(&self.results).add(kind, name, meta, values)?;
+        if kind == convscope_abi::CS_EMIT_ARRAY {
+            self.handles.release(tensor)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a text for this thread until its next call, and looks at it.
+    fn keep_item<T>(&self, text: String, look: impl FnOnce(&str) -> T) -> T {
+        let mut words = locked(&self.words);
+        let words = words.entry(std::thread::current().id()).or_default();
+        words.item = text.into_boxed_str();
+        look(&words.item)
+    }
+}
+
+/// An index from outside; one that does not fit cannot exist either.
+fn place(index: u64) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+/// Locks; a panic of another thread, which was caught, has left nothing half done here.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Plugins may call from any thread.
+const _: () = {
+    const fn shared<T: Sync>() {}
+    shared::<Run<'static>>();
+};

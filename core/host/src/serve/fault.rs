@@ -1,0 +1,64 @@
+//! Why a host function fails.
+
+use convscope_abi::CsStatus;
+use convscope_runtime::BackendError;
+use thiserror::Error;
+
+use crate::HostError;
+
+/// Why a host function fails: becomes a status, and words for `last_error`.
+#[derive(Debug, Error)]
+pub(crate) enum Fault {
+    /// The plugin gave something wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// A handle is stale, forged, or of another kind.
+    #[error("handle {0:#x} is stale, forged, or of another kind than {1}")]
+    BadHandle(u64, &'static str),
+    /// The host cannot do this.
+    #[error("the host does not support {0}")]
+    Unsupported(String),
+    /// A sink of the plugin's returned something else than OK.
+    #[error("the sink returned status {}", .0.0)]
+    Stopped(CsStatus),
+    /// The host panicked.
+    #[error("the host panicked: {0}")]
+    Panicked(String),
+    /// The session failed.
+    #[error("{0}")]
+    Host(HostError),
+}
+
+impl Fault {
+    /// Returns the status that says it.
+    pub(super) fn status(&self) -> CsStatus {
+        match self {
+            Self::Invalid(_)
+            | Self::Host(
+                HostError::UnknownLayer { .. }
+                | HostError::Unit { .. }
+                | HostError::Request { .. }
+                | HostError::UnknownRule { .. }
+                | HostError::Images { .. },
+            ) => CsStatus::INVALID,
+            Self::BadHandle(..) => CsStatus::BAD_HANDLE,
+            Self::Unsupported(_) => CsStatus::UNSUPPORTED,
+            Self::Stopped(status) => *status,
+            Self::Panicked(_) => CsStatus::PANICKED,
+            Self::Host(HostError::Cancelled) => CsStatus::CANCELLED,
+            Self::Host(_) => CsStatus::FAILED,
+        }
+    }
+}
+
+impl From<HostError> for Fault {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<BackendError> for Fault {
+    fn from(error: BackendError) -> Self {
+        Self::Host(error.into())
+    }
+}

@@ -1,0 +1,196 @@
+//! The session: one set of options, plugins, threads and memory for everything that is run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use convscope_abi::CsStatus;
+use convscope_data::Preset;
+use convscope_protocol::Findings;
+use convscope_protocol::findings::Origin;
+use convscope_runtime::{Backend, CpuBackend};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::HostError;
+use crate::arguments::{self, Argument};
+use crate::control::Control;
+use crate::engine::Engine;
+use crate::images::{ImageOptions, ImageSet};
+use crate::memory::default_budget;
+use crate::model::{Model, ModelOptions};
+use crate::registry::{Analysis, Plugin, Registry};
+use crate::serve::{Ending, Run};
+
+/// How a session works.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    /// From which all seeds are derived.
+    pub seed: u64,
+    /// Number of threads; as many as there are processors when absent.
+    pub threads: Option<usize>,
+    /// Bytes that may be used; half of the free memory when absent.
+    pub memory: Option<u64>,
+    /// How pictures become the input of models, instead of their cards.
+    pub preprocess: Option<Preset>,
+}
+
+/// One set of options, plugins, threads and memory for everything that is run.
+#[derive(Debug)]
+pub struct Session {
+    options: SessionOptions,
+    registry: Registry,
+    backend: CpuBackend,
+    pool: ThreadPool,
+    memory: u64,
+}
+
+impl Session {
+    /// Starts a session.
+    ///
+    /// # Errors
+    /// Fails when threads cannot be started.
+    pub fn new(options: SessionOptions, registry: Registry) -> Result<Self, HostError> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(options.threads.unwrap_or(0))
+            .thread_name(|index| format!("convscope-{index}"))
+            .build()
+            .map_err(HostError::Threads)?;
+        let memory = options.memory.unwrap_or_else(default_budget);
+        Ok(Self { options, registry, backend: CpuBackend::new(), pool, memory })
+    }
+
+    /// Returns the plugins.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Returns the seed from which all others are derived.
+    pub fn seed(&self) -> u64 {
+        self.options.seed
+    }
+
+    /// Returns the name of the backend.
+    pub fn backend(&self) -> &str {
+        self.backend.name()
+    }
+
+    /// Returns the bytes that may be used.
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Returns the number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Loads a model, its card and its labels.
+    ///
+    /// # Errors
+    /// Fails when one of them cannot be read or does not fit the others.
+    pub fn load_model(&self, path: &Path, options: &ModelOptions) -> Result<Arc<Model>, HostError> {
+        Ok(Arc::new(Model::load(path, options, self.options.preprocess)?))
+    }
+
+    /// Lists the images of files, folders, patterns, CSV lists and tensors. None is decoded yet.
+    ///
+    /// # Errors
+    /// Fails when there are none, or something cannot be read.
+    pub fn load_images(
+        &self,
+        sources: &[PathBuf],
+        options: &ImageOptions,
+    ) -> Result<Arc<ImageSet>, HostError> {
+        Ok(Arc::new(ImageSet::load(sources, options)?))
+    }
+
+    /// Runs an analysis on a model.
+    ///
+    /// # Errors
+    /// Fails when the analysis or a parameter is unknown or wrong, the user cancels, the analysis
+    /// fails, or what it hands back does not fit together.
+    pub fn run(
+        &self,
+        model: &Arc<Model>,
+        analysis: &str,
+        arguments: BTreeMap<String, Argument>,
+        control: &dyn Control,
+    ) -> Result<Findings, HostError> {
+        let (plugin, analysis) = self.registry.analysis(analysis)?;
+        let name = plugin.full_name(analysis);
+        let parameters = arguments::complete(model, &name, analysis.descriptor(), arguments)?;
+        let origin = Origin {
+            analysis: name.clone(),
+            semantics: semantics(analysis),
+            parameters: parameters.json.clone(),
+            plugin_hash: plugin.descriptor().hash.clone(),
+            model_hash: model.description().hash.clone(),
+            images_hash: parameters.images_hash()?,
+            seed: self.options.seed,
+            backend: self.backend.name().to_owned(),
+        };
+        let cancelled = || control.is_cancelled();
+        let engine = self.engine(model, &cancelled);
+        let run =
+            Run::new(&name, engine, Arc::clone(model), parameters, control, self.options.seed);
+        let status = analysis.call(&run);
+        let mut findings = outcome(plugin, &name, status, run.end())?;
+        findings.origin = origin;
+        Ok(findings)
+    }
+
+    pub(crate) fn engine<'a>(
+        &'a self,
+        model: &'a Model,
+        cancelled: &'a (dyn Fn() -> bool + Sync),
+    ) -> Engine<'a> {
+        Engine {
+            network: model.network(),
+            backend: &self.backend,
+            pool: &self.pool,
+            memory: self.memory,
+            cancelled,
+        }
+    }
+}
+
+/// Turns the status of a run into its findings or the reason why there are none.
+fn outcome(
+    plugin: &Plugin,
+    analysis: &str,
+    status: CsStatus,
+    ending: Ending,
+) -> Result<Findings, HostError> {
+    let misbehaved = |what: String| HostError::Misbehaved { analysis: analysis.to_owned(), what };
+    let file = plugin.path().display();
+    match status {
+        CsStatus::OK => ending.results.finish(analysis),
+        CsStatus::CANCELLED if matches!(ending.cause, Some(HostError::Cancelled)) => {
+            Err(HostError::Cancelled)
+        }
+        CsStatus::CANCELLED => {
+            Err(misbehaved(format!("{file} stopped as if cancelled, but nobody did")))
+        }
+        CsStatus::PANICKED => {
+            let words = ending.stated.unwrap_or_else(|| "without words".to_owned());
+            Err(misbehaved(format!("{file} panicked: {words}")))
+        }
+        CsStatus(1..=5) => {
+            let message = ending
+                .stated
+                .unwrap_or_else(|| format!("failed with status {} and no words", status.0));
+            // The host's own error says more than the words into which the plugin put it.
+            let cause = ending.cause.filter(|cause| message.contains(&cause.to_string()));
+            let analysis = analysis.to_owned();
+            Err(HostError::Analysis { analysis, message, cause: cause.map(Box::new) })
+        }
+        CsStatus(other) => Err(misbehaved(format!("{file} returned {other}, which is no status"))),
+    }
+}
+
+/// Returns the first paragraph of an analysis' description.
+fn semantics(analysis: &Analysis) -> String {
+    let doc = analysis.descriptor().doc.trim();
+    let paragraph = doc.split("\n\n").next().unwrap_or_default();
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
