@@ -14,7 +14,8 @@
 //! | `pool` | max pooling 2×2, stride 2 | `[1, 3, 3, 3]` | first maximum of each window |
 //! | `scores` | linear | `[1, 4]` | [`CLASS_WEIGHT`] · sums of the maps of `pool` |
 //!
-//! The classes are `ant`, `bee`, `cat`, `dog`.
+//! The classes are `ant`, `bee`, `cat`, `dog`. Under [`FakeHost::with_colours`] the input has a
+//! third channel, which adds to `conv` by [`THIRD_WEIGHT`].
 
 mod attribute;
 mod images;
@@ -29,12 +30,14 @@ mod verbs;
 use std::sync::Mutex;
 
 use convscope_abi::CsStatus;
-use convscope_protocol::{Findings, ParameterError, Schema, SchemaError};
+use convscope_protocol::{
+    Composite, Findings, ModelDescription, ParameterError, Schema, SchemaError,
+};
 use ndarray::ArrayD;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use network::{BIAS, CLASS_WEIGHT, LABELS, WEIGHT};
+pub use network::{BIAS, CLASS_WEIGHT, LABELS, THIRD_WEIGHT, WEIGHT};
 
 pub(crate) use images::Picked;
 pub(crate) use run::{Fault, Run};
@@ -55,6 +58,7 @@ pub struct FakeHost {
     seed: u64,
     cancel_after: Option<usize>,
     rows_per_batch: usize,
+    network: Network,
     heard: Mutex<Heard>,
 }
 
@@ -63,6 +67,47 @@ pub struct FakeHost {
 pub(crate) struct Heard {
     pub(crate) log: Vec<(LogLevel, String)>,
     pub(crate) progress: Vec<(f64, String)>,
+    pub(crate) composites: Vec<Composite>,
+}
+
+/// In which order the network takes the colours of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColourOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+}
+
+/// How the network differs from the plain one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Network {
+    pub(crate) colours: Option<ColourOrder>,
+    pub(crate) edit: Option<fn(&mut ModelDescription)>,
+}
+
+impl ColourOrder {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rgb => "rgb",
+            Self::Bgr => "bgr",
+        }
+    }
+
+    /// Counts the channels of the network's input.
+    const fn channels(order: Option<Self>) -> usize {
+        if order.is_some() { 3 } else { 2 }
+    }
+}
+
+impl Network {
+    fn description(self) -> ModelDescription {
+        let mut description = network::description(self.colours);
+        if let Some(edit) = self.edit {
+            edit(&mut description);
+        }
+        description
+    }
 }
 
 /// Why a run under the fake host failed.
@@ -76,12 +121,14 @@ pub enum FakeError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Parameters(Vec<ParameterError>),
     /// The images do not fit the network. The analysis did not run.
-    #[error("images `{key}`: expected shape [n, 2, 6, 6], got {shape:?}")]
+    #[error("images `{key}`: expected shape [n, {channels}, 6, 6], got {shape:?}")]
     Images {
         /// The parameter.
         key: String,
         /// Their shape.
         shape: Vec<usize>,
+        /// Channels of the network's input.
+        channels: usize,
     },
     /// The analysis returned an error.
     #[error("{message}")]
@@ -104,6 +151,7 @@ impl FakeHost {
             seed: 0,
             cancel_after: None,
             rows_per_batch: 2,
+            network: Network::default(),
             heard: Mutex::default(),
         }
     }
@@ -116,10 +164,27 @@ impl FakeHost {
     }
 
     /// Gives pictures as the parameter `key`, whose inputs are `[n, 2, 6, 6]`. Their originals are
-    /// twice as large, and their pixels are 128 + 64 · (x, y, 0), limited to bytes.
+    /// twice as large, and their pixels are 128 + 64 · (x, y, 0), limited to bytes; under
+    /// [`with_colours`](Self::with_colours) all three channels are pixels.
     #[must_use]
     pub fn with_pictures(mut self, key: &str, values: ArrayD<f32>) -> Self {
         self.images.push((key.to_owned(), ImageSet::pictures(values)));
+        self
+    }
+
+    /// Gives the network a third channel, and its channels the names of colours, so that figures
+    /// can be drawn: images are `[n, 3, 6, 6]` then.
+    #[must_use]
+    pub fn with_colours(mut self, order: ColourOrder) -> Self {
+        self.network.colours = Some(order);
+        self
+    }
+
+    /// Changes what plugins are told about the network, which itself stays as it is: to see what an
+    /// analysis makes of a model without labels, say.
+    #[must_use]
+    pub fn with_description(mut self, edit: fn(&mut ModelDescription)) -> Self {
+        self.network.edit = Some(edit);
         self
     }
 
@@ -154,7 +219,7 @@ impl FakeHost {
         parameters: &Value,
     ) -> Result<Findings, FakeError> {
         for (key, images) in &self.images {
-            images.check(key)?;
+            images.check(key, ColourOrder::channels(self.network.colours))?;
         }
         let schema = Schema::parse(&crate::schema::text::<A::Parameters>())?;
         let sets = self.images.iter().map(|(_, images)| images.clone()).collect();
@@ -165,6 +230,7 @@ impl FakeHost {
             seed: self.seed,
             cancel_after: self.cancel_after,
             rows_per_batch: self.rows_per_batch,
+            network: self.network,
             needs_backward: A::NEEDS_BACKWARD,
             parameters: completed,
             images: sets,
@@ -180,6 +246,11 @@ impl FakeHost {
     /// Returns what the last run wrote to the log.
     pub fn log(&self) -> Vec<(LogLevel, String)> {
         self.heard.lock().map(|heard| heard.log.clone()).unwrap_or_default()
+    }
+
+    /// Returns the composites by which the last run carried signals back, one for every call.
+    pub fn composites(&self) -> Vec<Composite> {
+        self.heard.lock().map(|heard| heard.composites.clone()).unwrap_or_default()
     }
 
     /// Returns what the last run reported as progress.

@@ -3,6 +3,7 @@
 #![allow(clippy::float_cmp, reason = "values that are only moved keep every bit")]
 
 mod attribute;
+mod colours;
 mod entry;
 mod errors;
 mod images;

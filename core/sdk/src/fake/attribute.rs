@@ -2,9 +2,9 @@
 
 use convscope_protocol::attribute::On;
 use convscope_protocol::{Amount, Case, Composite, Start, Values};
-use ndarray::Array3;
+use ndarray::{Array3, s};
 
-use super::network::{CLASS_WEIGHT, Node, WEIGHT, maximum};
+use super::network::{CLASS_WEIGHT, Node, maximum, weights};
 use super::observe::{Pass, pass};
 use super::{Fault, Picked, reduction};
 
@@ -79,7 +79,7 @@ fn carry_back(
     composite: &Composite,
 ) -> Result<Vec<Array3<f32>>, Fault> {
     let from = Node::named(&start.value)?;
-    let [channels, height, width] = from.extents();
+    let (channels, height, width) = pass[from as usize].dim();
     let [row, column] = match start.position {
         Some(position) => position,
         None if height * width == 1 => [0, 0],
@@ -138,9 +138,8 @@ fn gradient(node: Node, signal: &Array3<f32>, input: &Array3<f32>) -> Array3<f32
     for ((map, row, column), &amount) in signal.indexed_iter() {
         match node {
             Node::Conv => {
-                for (channel, weight) in WEIGHT[map].iter().enumerate() {
-                    result[[channel, row, column]] += weight * amount;
-                }
+                let cells = result.slice_mut(s![.., row, column]);
+                cells.into_iter().zip(weights(map)).for_each(|(cell, w)| *cell += w * amount);
             }
             Node::Relu if input[[map, row, column]] > 0.0 => result[[map, row, column]] = amount,
             Node::Input | Node::Relu => {}

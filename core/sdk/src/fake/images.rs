@@ -4,8 +4,8 @@ use convscope_protocol::Item;
 use convscope_protocol::item::Mapping;
 use ndarray::{Array3, Array4, ArrayD, Axis, Ix4};
 
-use super::network::{EDGE, Node};
-use super::{FakeError, Fault};
+use super::network::EDGE;
+use super::{ColourOrder, FakeError, Fault};
 
 /// A data set in memory.
 #[derive(Clone, Debug)]
@@ -35,26 +35,27 @@ impl ImageSet {
         Self { values, kind: Kind::Picture }
     }
 
-    fn fits(&self) -> bool {
+    fn fits(&self, channels: usize) -> bool {
         let shape = self.values.shape();
-        shape.len() == 4 && shape[1..] == Node::Input.extents()
+        shape.len() == 4 && shape[1..] == [channels, EDGE, EDGE]
     }
 
-    pub(super) fn check(&self, key: &str) -> Result<(), FakeError> {
-        if self.fits() {
+    pub(super) fn check(&self, key: &str, channels: usize) -> Result<(), FakeError> {
+        if self.fits(channels) {
             return Ok(());
         }
-        Err(FakeError::Images { key: key.to_owned(), shape: self.values.shape().to_vec() })
+        let shape = self.values.shape().to_vec();
+        Err(FakeError::Images { key: key.to_owned(), shape, channels })
     }
 
     /// Makes a data set for a plugin.
-    pub(super) fn of_plugin(values: ArrayD<f32>) -> Result<Self, Fault> {
+    pub(super) fn of_plugin(values: ArrayD<f32>, channels: usize) -> Result<Self, Fault> {
         let set = Self::tensors(values);
-        if set.fits() {
+        if set.fits(channels) {
             return Ok(set);
         }
         let shape = set.values.shape();
-        Err(Fault::invalid(format!("images of shape {shape:?} instead of [n, 2, 6, 6]")))
+        Err(Fault::invalid(format!("images of shape {shape:?} instead of [n, {channels}, 6, 6]")))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,14 +89,21 @@ impl ImageSet {
         })
     }
 
-    pub(super) fn pixels(&self, index: u64) -> Result<ArrayD<u8>, Fault> {
+    /// Pixels of an item, `[h, w, 3]`; the network takes colours in the given order.
+    pub(super) fn pixels(
+        &self,
+        index: u64,
+        order: Option<ColourOrder>,
+    ) -> Result<ArrayD<u8>, Fault> {
         let row = self.row(index)?;
         if self.kind == Kind::Tensor {
             return Err(Fault::unsupported("raw tensors have no pixels"));
         }
         let pixel = |value: f32| (128.0 + 64.0 * value).round().clamp(0.0, 255.0) as u8;
-        Ok(Array3::from_shape_fn((EDGE, EDGE, 3), |(y, x, channel)| {
-            if channel < 2 { pixel(row[[channel, y, x]]) } else { 128 }
+        let channels = row.len_of(Axis(0));
+        Ok(Array3::from_shape_fn((EDGE, EDGE, 3), |(y, x, colour)| {
+            let channel = if order == Some(ColourOrder::Bgr) { 2 - colour } else { colour };
+            if channel < channels { pixel(row[[channel, y, x]]) } else { 128 }
         })
         .into_dyn())
     }
@@ -109,8 +117,8 @@ impl ImageSet {
             all = (0..self.len() as u64).collect();
             &all
         };
-        let [channels, height, width] = Node::Input.extents();
-        let mut values = Array4::zeros((indices.len(), channels, height, width));
+        let channels = self.values.shape()[1];
+        let mut values = Array4::zeros((indices.len(), channels, EDGE, EDGE));
         for (mut target, &index) in values.outer_iter_mut().zip(indices) {
             target.assign(&self.row(index)?);
         }
@@ -120,14 +128,18 @@ impl ImageSet {
 
 impl Picked {
     /// Takes a tensor as images.
-    pub(super) fn of_tensor(values: ArrayD<f32>) -> Result<Self, Fault> {
-        let set = ImageSet::of_plugin(values)?;
+    pub(super) fn of_tensor(values: ArrayD<f32>, channels: usize) -> Result<Self, Fault> {
+        let set = ImageSet::of_plugin(values, channels)?;
         let values = set.values.into_dimensionality::<Ix4>().map_err(Fault::broken)?;
         Ok(Self { values })
     }
 
     pub(super) fn len(&self) -> usize {
         self.values.len_of(Axis(0))
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.values.len_of(Axis(1))
     }
 
     pub(super) fn get(&self, image: usize) -> Result<Array3<f32>, Fault> {

@@ -4,10 +4,12 @@ use convscope_protocol::model::{PixelScale, ValueDescription};
 use convscope_protocol::{LayerDescription, ModelDescription, Region};
 use ndarray::{Array1, Array3, ArrayD, s};
 
-use super::Fault;
+use super::{ColourOrder, Fault};
 
 /// Weights of `conv`: `[map, channel]`.
 pub const WEIGHT: [[f32; 2]; 3] = [[1.0, 0.0], [0.0, 1.0], [1.0, -1.0]];
+/// Weights of `conv` for the third channel of [`FakeHost::with_colours`](super::FakeHost::with_colours).
+pub const THIRD_WEIGHT: [f32; 3] = [0.0, -1.0, 2.0];
 /// Biases of `conv`.
 pub const BIAS: [f32; 3] = [0.0, -1.0, 0.5];
 /// Weights of `scores`: `[class, map]`, the same for every cell of a map.
@@ -55,7 +57,8 @@ impl Node {
         }
     }
 
-    /// `[channel, row, column]`; the scores are maps of one cell.
+    /// `[channel, row, column]`; the scores are maps of one cell. The input may have more channels:
+    /// its images say how many.
     pub(super) const fn extents(self) -> [usize; 3] {
         match self {
             Self::Input => [2, EDGE, EDGE],
@@ -65,9 +68,8 @@ impl Node {
         }
     }
 
-    /// Shape of the value for `rows` images.
-    pub(super) fn shape(self, rows: usize) -> Vec<usize> {
-        let [channels, height, width] = self.extents();
+    /// Shape of the value for `rows` images, each of which is `[channel, row, column]`.
+    pub(super) fn shape(self, rows: usize, [channels, height, width]: [usize; 3]) -> Vec<usize> {
         match self {
             Self::Scores => vec![rows, channels],
             _ => vec![rows, channels, height, width],
@@ -93,14 +95,20 @@ impl Node {
     }
 }
 
+/// Returns the weights of a map of `conv`: those of the first two channels, then of the third.
+pub(super) fn weights(map: usize) -> impl Iterator<Item = f32> {
+    WEIGHT[map].into_iter().chain([THIRD_WEIGHT[map]])
+}
+
 /// Computes the value of a node from the one before it.
 pub(super) fn forward(node: Node, before: &Array3<f32>) -> Array3<f32> {
     let [channels, height, width] = node.extents();
     match node {
         Node::Input => before.clone(),
         Node::Conv => Array3::from_shape_fn((channels, height, width), |(map, row, column)| {
-            let [x, y] = WEIGHT[map];
-            x * before[[0, row, column]] + y * before[[1, row, column]] + BIAS[map]
+            let seen = before.slice(s![.., row, column]);
+            seen.iter().zip(weights(map)).map(|(value, weight)| value * weight).sum::<f32>()
+                + BIAS[map]
         }),
         Node::Relu => before.mapv(|value| value.max(0.0)),
         Node::Pool => Array3::from_shape_fn((channels, height, width), |(map, row, column)| {
@@ -128,14 +136,14 @@ pub(super) fn maximum(before: &Array3<f32>, map: usize, window: [usize; 2]) -> [
     best
 }
 
-/// Returns a parameter of a layer.
-pub(super) fn parameter(layer: &str, name: &str) -> Result<ArrayD<f32>, Fault> {
+/// Returns a parameter of a layer of the network that takes `channels`.
+pub(super) fn parameter(layer: &str, name: &str, channels: usize) -> Result<ArrayD<f32>, Fault> {
     let node = Node::named(layer)?;
     let cells = (EDGE / WINDOW).pow(2);
     Ok(match (node, name) {
         (Node::Conv, "weight") => {
-            let values = ndarray::arr2(&WEIGHT).into_dyn();
-            values.into_shape_with_order(vec![3, 2, 1, 1]).map_err(Fault::broken)?
+            let values = (0..3).flat_map(|map| weights(map).take(channels)).collect();
+            ArrayD::from_shape_vec(vec![3, channels, 1, 1], values).map_err(Fault::broken)?
         }
         (Node::Conv, "bias") => ndarray::arr1(&BIAS).into_dyn(),
         (Node::Scores, "weight") => {
@@ -150,18 +158,19 @@ pub(super) fn parameter(layer: &str, name: &str) -> Result<ArrayD<f32>, Fault> {
 }
 
 /// Describes the network as a host does.
-pub(super) fn description() -> ModelDescription {
+pub(super) fn description(colours: Option<ColourOrder>) -> ModelDescription {
+    let channels = ColourOrder::channels(colours);
     let layers = Node::ALL[1..].iter().enumerate().map(|(before, node)| {
         let edge = node.field([0, 0]).height as usize;
         let (multiply_adds, parameters) = match node {
-            Node::Conv => (216, 9),
+            Node::Conv => (108 * channels as u64, 3 * channels as u64 + 3),
             Node::Scores => (108, 108),
             _ => (0, 0),
         };
         LayerDescription {
             name: node.name().to_owned(),
             kind: node.kind().to_owned(),
-            shape: node.shape(1),
+            shape: node.shape(1, node.extents()),
             inputs: vec![Node::ALL[before].name().to_owned()],
             receptive_field: (*node != Node::Scores).then_some([edge; 2]),
             stride: (*node != Node::Scores).then_some([edge; 2]),
@@ -172,16 +181,19 @@ pub(super) fn description() -> ModelDescription {
     ModelDescription {
         name: "tiny".to_owned(),
         hash: "0".repeat(64),
-        inputs: vec![ValueDescription { name: "input".to_owned(), shape: Node::Input.shape(1) }],
+        inputs: vec![ValueDescription {
+            name: "input".to_owned(),
+            shape: vec![1, channels, EDGE, EDGE],
+        }],
         layers: layers.collect(),
         score: "scores".to_owned(),
         probability: None,
         labels: LABELS.map(str::to_owned).to_vec(),
-        preprocessing: Some(PixelScale {
-            channels: "rgb".to_owned(),
+        preprocessing: colours.map(|order| PixelScale {
+            channels: order.name().to_owned(),
             scale: 1.0,
-            mean: vec![128.0; 2],
-            std: vec![64.0; 2],
+            mean: vec![128.0; channels],
+            std: vec![64.0; channels],
         }),
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn captured(
 pub(super) fn pass(images: &Picked, case: &Case) -> Result<Pass, Fault> {
     let mut values: Pass = Vec::new();
     for intervention in &case.interventions {
-        check(intervention)?;
+        check(intervention, images)?;
     }
     for node in Node::ALL {
         let mut value = match values.last() {
@@ -59,12 +59,12 @@ fn is_bypassed(case: &Case, node: Node) -> bool {
     case.interventions.iter().any(bypasses)
 }
 
-fn check(intervention: &Intervention) -> Result<(), Fault> {
+fn check(intervention: &Intervention, images: &Picked) -> Result<(), Fault> {
     match intervention {
         Intervention::Occlude { .. } => Ok(()),
         Intervention::Replace { layer, channels, .. } => {
             let node = Node::named(layer)?;
-            let [count, ..] = node.extents();
+            let count = if node == Node::Input { images.channels() } else { node.extents()[0] };
             match channels.iter().find(|channel| **channel >= count) {
                 Some(channel) => Err(Fault::invalid(format!(
                     "`{layer}` has no channel {channel}; there are {count}"
@@ -88,7 +88,7 @@ fn intervene(
 ) -> Result<(), Fault> {
     match intervention {
         Intervention::Occlude { region, fill } if node == Node::Input => {
-            let [channels, height, width] = node.extents();
+            let (channels, height, width) = value.dim();
             let clip = |start: i64, extent: u64, size: usize| {
                 let size = (size as u64).cast_signed();
                 let end = start.saturating_add(i64::try_from(extent).unwrap_or(i64::MAX));

@@ -12,7 +12,7 @@ pub(super) fn reduce(
     rows: &[Array3<f32>],
     reduction: Reduction,
 ) -> Result<Vec<Values>, Fault> {
-    let [channels, ..] = node.extents();
+    let channels = rows.first().map_or(0, |row| row.len_of(Axis(0)));
     let per_map = |f: &dyn Fn(&[f32]) -> f32| {
         let values: Vec<f32> = rows
             .iter()
@@ -49,7 +49,9 @@ fn of_f32(shape: &[usize], values: Vec<f32>) -> Result<Values, Fault> {
 pub(super) fn whole(node: Node, rows: &[Array3<f32>]) -> Result<Values, Fault> {
     let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
     let joined = stack(Axis(0), &views).map_err(Fault::broken)?;
-    of_f32(&node.shape(rows.len()), joined.iter().copied().collect())
+    let (channels, height, width) = rows.first().map_or((0, 0, 0), Array3::dim);
+    let shape = node.shape(rows.len(), [channels, height, width]);
+    of_f32(&shape, joined.iter().copied().collect())
 }
 
 fn softmax(row: &Array3<f32>) -> Array3<f32> {
@@ -83,7 +85,7 @@ fn strongest(
     if k == 0 {
         return Err(Fault::invalid("`strongest` needs a k of at least 1"));
     }
-    let [channels, ..] = node.extents();
+    let channels = rows.first().map_or(0, |row| row.len_of(Axis(0)));
     let (mut values, mut positions) = (Vec::new(), Vec::new());
     for map in rows.iter().flat_map(|row| row.outer_iter()) {
         let mut cells: Vec<([usize; 2], f32)> =

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::images::ImageSet;
 use super::tensors::{Entry, Owner};
-use super::{FakeError, Heard, network, parameters};
+use super::{FakeError, Heard, Network, parameters};
 use crate::LogLevel;
 
 /// Why a function of the host's failed.
@@ -59,6 +59,7 @@ pub(super) struct Settings {
     pub(super) needs_backward: bool,
     pub(super) parameters: Map<String, Value>,
     pub(super) images: Vec<ImageSet>,
+    pub(super) network: Network,
 }
 
 /// One run under the fake host.
@@ -79,7 +80,7 @@ pub(super) struct State {
     pub(super) tensors: BTreeMap<u64, Entry>,
     pub(super) datasets: BTreeMap<u64, Arc<ImageSet>>,
     findings: Findings,
-    heard: Heard,
+    pub(super) heard: Heard,
     error: String,
     /// Whether the plugin was told that the user wants to stop.
     was_told: bool,
@@ -118,7 +119,7 @@ impl Run {
             datasets.push(handle);
         }
         let parameters_json = Value::Object(settings.parameters.clone()).to_string();
-        let description = serde_json::to_string(&network::description());
+        let description = serde_json::to_string(&settings.network.description());
         Self {
             parameters_json,
             description_json: description.unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::images::ImageSet;
 use super::network::Node;
 use super::run::read;
 use super::tensors::{Entry, Owner};
-use super::{Fault, Picked, Run, attribute, network, observe};
+use super::{ColourOrder, Fault, Picked, Run, attribute, network, observe};
 
 /// What receives consecutive rows of a verb: the first, how many, and their tensors.
 pub(crate) type Receive<'a> = &'a mut dyn FnMut(u64, u64, &[u64]) -> CsStatus;
@@ -39,6 +39,11 @@ impl Run {
         Ok(())
     }
 
+    /// Counts the channels of the network's input.
+    fn channels(&self) -> usize {
+        ColourOrder::channels(self.settings.network.colours)
+    }
+
     pub(crate) fn current_model(&self) -> u64 {
         self.model
     }
@@ -59,7 +64,7 @@ impl Run {
         name: &str,
     ) -> Result<u64, Fault> {
         self.check_model(model)?;
-        let values = Values::from(network::parameter(layer, name)?);
+        let values = Values::from(network::parameter(layer, name, self.channels())?);
         Ok(self.state().keep(Entry::of(&values, Owner::Host)))
     }
 
@@ -94,7 +99,8 @@ impl Run {
             (CS_NONE, CS_NONE) => Err(Fault::invalid("neither a data set nor a tensor is given")),
             (dataset, CS_NONE) => self.dataset(dataset)?.pick(indices),
             (CS_NONE, tensor) if indices.is_none() => {
-                Picked::of_tensor(self.state().tensor(tensor)?.numbers()?)
+                let values = self.state().tensor(tensor)?.numbers()?;
+                Picked::of_tensor(values, self.channels())
             }
             _ => Err(Fault::invalid("both a tensor and a data set, or its indices, are given")),
         }
@@ -132,6 +138,7 @@ impl Run {
         let starts = read::<Vec<Start>>("starts", starts)?;
         let composite = read::<Composite>("composite", composite)?;
         attribute::check_composite(&composite)?;
+        self.state().heard.composites.push(composite.clone());
         let to = if to.is_empty() {
             vec![Node::Input]
         } else {
@@ -198,13 +205,14 @@ impl Run {
     }
 
     pub(crate) fn pixels(&self, dataset: u64, index: u64) -> Result<u64, Fault> {
-        let values = Values::from(self.dataset(dataset)?.pixels(index)?);
+        let values =
+            Values::from(self.dataset(dataset)?.pixels(index, self.settings.network.colours)?);
         Ok(self.state().keep(Entry::of(&values, Owner::Host)))
     }
 
     pub(crate) fn dataset_of(&self, tensor: u64) -> Result<u64, Fault> {
         let mut state = self.state();
-        let images = ImageSet::of_plugin(state.tensor(tensor)?.numbers()?)?;
+        let images = ImageSet::of_plugin(state.tensor(tensor)?.numbers()?, self.channels())?;
         let handle = state.next_handle();
         state.datasets.insert(handle, Arc::new(images));
         Ok(handle)
@@ -216,6 +224,7 @@ mod tests {
     use convscope_abi::{CS_EMIT_ARRAY, CS_F32, CS_READ, CS_WRITE};
     use serde_json::Map;
 
+    use super::super::Network;
     use super::super::run::Settings;
     use super::*;
 
@@ -228,6 +237,7 @@ mod tests {
             needs_backward: false,
             parameters: Map::new(),
             images: vec![ImageSet::tensors(ndarray::ArrayD::zeros(vec![1, 2, 6, 6]))],
+            network: Network::default(),
         })
     }
 
