@@ -62,6 +62,7 @@ pub enum Colours {
     /// Grey levels 0–255 as they are, bytes or numbers: a photograph (RGB or grey).
     Photograph,
     /// Channels as red, green and blue (one channel: grey) around grey = 0, from −limit to +limit.
+    /// Channels whose axis has the labels blue, green, red are turned round.
     AroundGrey {
         /// The absolute value that saturates.
         limit: f32,

@@ -19,7 +19,22 @@ pub(crate) struct Numbers {
 
 impl Numbers {
     /// Takes the part of `array` that `source` names. `None` if it is outside or no picture.
+    ///
+    /// Channels that are labelled blue, green, red, in the order of some networks, come out as red,
+    /// green, blue.
     pub(crate) fn of(array: &Array, source: &Source) -> Option<Self> {
+        let mut numbers = Self::in_order_of(array, source)?;
+        let labels = array.meta.axes.get(source.index.len()).and_then(|axis| axis.labels.as_ref());
+        if numbers.channels == 3 && labels.is_some_and(|labels| *labels == ["blue", "green", "red"])
+        {
+            let plane = numbers.height * numbers.width;
+            let (blue, rest) = numbers.values.split_at_mut(plane);
+            blue.swap_with_slice(&mut rest[plane..]);
+        }
+        Some(numbers)
+    }
+
+    fn in_order_of(array: &Array, source: &Source) -> Option<Self> {
         match &array.values {
             Values::F32(values) => Self::part(values.view(), &source.index, |&value| value),
             Values::U8(values) => Self::part(values.view(), &source.index, |&v| f32::from(v)),
@@ -191,7 +206,7 @@ impl Pixels {
 
 #[cfg(test)]
 mod tests {
-    use convscope_protocol::array::ArrayMeta;
+    use convscope_protocol::array::{ArrayMeta, Axis};
     use ndarray::ArrayD;
 
     use super::*;
@@ -214,6 +229,21 @@ mod tests {
         assert_eq!(numbers.values[..2], [60.0, 61.0]);
         let plane = Numbers::of(&array(&[2, 3, 4, 5]), &source(&[0, 2])).unwrap();
         assert_eq!((plane.channels, &plane.values[..2]), (1, &[40.0, 41.0][..]));
+    }
+
+    #[test]
+    fn channels_in_the_order_of_the_network_become_red_green_and_blue() {
+        let axes = |labels: [&str; 3]| {
+            let colours = Axis::labelled("channel", labels.map(str::to_owned).to_vec());
+            vec![Axis::named("image"), colours, Axis::named("row"), Axis::named("column")]
+        };
+        let firsts = |labels| {
+            let meta = ArrayMeta { axes: axes(labels), ..ArrayMeta::default() };
+            let numbers = Numbers::of(&Array { meta, ..array(&[2, 3, 1, 2]) }, &source(&[1]));
+            numbers.unwrap().values
+        };
+        assert_eq!(firsts(["red", "green", "blue"]), [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+        assert_eq!(firsts(["blue", "green", "red"]), [10.0, 11.0, 8.0, 9.0, 6.0, 7.0]);
     }
 
     #[test]
