@@ -90,6 +90,14 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Refuses what would be larger than anyone could look at.
+    fn limit(&self, what: &'static str, count: usize, most: usize) -> Result<(), ReportError> {
+        if count <= most {
+            return Ok(());
+        }
+        Err(ReportError::TooLarge { figure: self.figure.name.clone(), what, count, most })
+    }
+
     fn empty(&self) -> ReportError {
         ReportError::EmptyFigure { figure: self.figure.name.clone() }
     }

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use convscope_protocol::figure::FigureContent as FigureKind;
 use convscope_protocol::{Figure, Findings, Table};
 
-use crate::chart::{self, Scene, list};
+use crate::chart::{Scene, list};
 use crate::figure::{self, DrawnFigure};
 use crate::names::Names;
 use crate::report::{Entry, Provenance, Report};
@@ -50,6 +51,8 @@ pub(crate) struct FigureContent<'a> {
     /// Relative to the folder.
     pub(crate) file: String,
     pub(crate) drawn: DrawnFigure,
+    /// The table that it shows, if it shows one.
+    pub(crate) table: Option<&'a Table>,
 }
 
 /// A table of the page.
@@ -111,13 +114,18 @@ impl<'a> Builder<'a, '_> {
             Entry::Text(text) => Section::Text(text),
             Entry::Findings { result, findings } => {
                 let result = self.result(result, findings)?;
-                let mut figures = Vec::new();
+                let mut figures: Vec<FigureContent<'a>> = Vec::new();
                 for figure in &findings.figures {
                     figures.push(self.figure(result, findings, figure, None)?);
                 }
-                let tables = 0..findings.tables.len();
-                let tables =
-                    tables.map(|place| self.table(result, findings, place, None)).collect();
+                let drawn = |table: &Table| {
+                    figures.iter().any(|figure| figure.table.is_some_and(|t| t.name == table.name))
+                };
+                let tables = findings.tables.iter().enumerate();
+                let tables = tables
+                    .filter(|(_, table)| !drawn(table))
+                    .map(|(place, _)| self.table(result, findings, place, None))
+                    .collect();
                 Section::Result { result, figures, tables }
             }
             Entry::Figure { result, findings, figure, caption } => {
@@ -174,7 +182,11 @@ impl<'a> Builder<'a, '_> {
         let drawn = figure::draw(&scene, &caption, self.provenance, &format!("f{number}"))?;
         let name = crate::names::safe(&figure.name);
         let file = format!("figures/{number:0digits$}-{name}.svg", digits = self.digits);
-        Ok(FigureContent { result, figure, caption, number, file, drawn })
+        let table = match &figure.content {
+            FigureKind::Table(shown) => findings.table(&shown.table),
+            FigureKind::Grid(_) | FigureKind::Picture(_) => None,
+        };
+        Ok(FigureContent { result, figure, caption, number, file, drawn, table })
     }
 
     fn table(
@@ -195,12 +207,4 @@ fn joined(before: Option<&str>, own: &str) -> String {
         Some(before) => format!("{before} {own}").trim().to_owned(),
         None => own.to_owned(),
     }
-}
-
-/// Writes a table of the page as HTML; rows beyond `most` are in the file only.
-pub(crate) fn shown_rows(table: &Table, most: usize) -> Vec<Vec<String>> {
-    let shown = |row: &Vec<_>| {
-        row.iter().zip(&table.columns).map(|(cell, column)| chart::shown(cell, column)).collect()
-    };
-    table.rows.iter().take(most).map(shown).collect()
 }

@@ -126,6 +126,20 @@ pub enum ReportError {
         /// Name of the figure.
         figure: String,
     },
+    /// A figure is larger than anyone could look at.
+    #[error(
+        "figure `{figure}` has {count} {what}, at most {most} can be drawn: show fewer maps or layers in one figure"
+    )]
+    TooLarge {
+        /// Name of the figure.
+        figure: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A row of a table has another number of cells than the table has columns.
     #[error("table `{table}`, row {row}: expected {expected} cells, got {actual}")]
     RaggedTable {

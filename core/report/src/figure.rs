@@ -31,6 +31,8 @@ pub(crate) struct DrawnFigure {
     pub(crate) svg: String,
     /// The panels for the page.
     pub(crate) panels: String,
+    /// What their colours mean, for the page.
+    pub(crate) legends: String,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -108,7 +110,8 @@ fn assemble(
             figure.name
         ));
     }
-    DrawnFigure { svg, panels: drawing.panels(), warnings }
+    let (panels, legends) = (drawing.pieces(Role::Panel), drawing.pieces(Role::Legend));
+    DrawnFigure { svg, panels, legends, warnings }
 }
 
 /// What is needed to repeat the figure, as pairs of a name and a value.

@@ -237,3 +237,108 @@ fn looks_partial(folder: &Path) -> bool {
 fn storage(action: &'static str, path: &Path, source: io::Error) -> ReportError {
     ReportError::Storage { action, path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// An older report in `report`, a newer one in `report.partial-1`.
+    fn two() -> (tempfile::TempDir, Target, PathBuf) {
+        let scratch = tempfile::tempdir().unwrap();
+        let out = scratch.path().join("report");
+        let partial = scratch.path().join("report.partial-1");
+        for (folder, text) in [(&out, "old"), (&partial, "new")] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("report.html"), text).unwrap();
+            let listed = "{\"convscope\": \"0\", \"files\": [\"report.html\", \"manifest.json\"]}";
+            fs::write(folder.join(manifest::FILE), listed).unwrap();
+        }
+        let target = Target::open(&out).unwrap();
+        (scratch, target, partial)
+    }
+
+    fn page(target: &Target) -> String {
+        fs::read_to_string(target.out.join("report.html")).unwrap()
+    }
+
+    fn count(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn where_folders_cannot_be_exchanged_they_are_renamed_one_after_the_other() {
+        let (scratch, target, partial) = two();
+        let warnings = target.put_in_place(&partial, &refuse, &|a, b| fs::rename(a, b)).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        assert_eq!(page(&target), "new");
+        assert_eq!(count(scratch.path()), 1);
+    }
+
+    #[test]
+    fn when_the_middle_step_fails_the_old_report_is_put_back() {
+        let (_scratch, target, partial) = two();
+        let rename = |from: &Path, to: &Path| {
+            if from == partial { refuse(from, to) } else { fs::rename(from, to) }
+        };
+        let fault = target.put_in_place(&partial, &refuse, &rename).unwrap_err();
+        assert!(fault.to_string().starts_with("cannot replace "), "{fault}");
+        assert_eq!(page(&target), "old");
+        assert!(!target.beside("old", std::process::id()).exists());
+    }
+
+    #[test]
+    fn when_the_first_step_fails_the_old_report_stays() {
+        let (_scratch, target, partial) = two();
+        target.put_in_place(&partial, &refuse, &refuse).unwrap_err();
+        assert_eq!(page(&target), "old");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folders_are_exchanged_in_one_step() {
+        let (scratch, target, partial) = two();
+        target.put_in_place(&partial, &exchange, &refuse).unwrap();
+        assert_eq!(page(&target), "new");
+        assert_eq!(count(scratch.path()), 1);
+    }
+
+    #[test]
+    fn what_fails_while_it_is_written_leaves_the_old_report() {
+        let (scratch, target, partial) = two();
+        fs::remove_dir_all(partial).unwrap();
+        let fault = target.fill(|folder| {
+            fs::write(folder.join("report.html"), "half").unwrap();
+            Err(storage("write", folder, io::ErrorKind::StorageFull.into()))
+        });
+        assert!(fault.is_err());
+        assert_eq!(page(&target), "old");
+        assert_eq!(count(scratch.path()), 1);
+    }
+
+    #[test]
+    fn a_foreign_file_that_appears_while_the_report_is_written_is_kept() {
+        let (_scratch, target, _) = two();
+        let foreign = target.out.join("notes.txt");
+        let fault = target.fill(|_| {
+            fs::write(&foreign, "mine").unwrap();
+            Ok(())
+        });
+        assert!(matches!(fault, Err(ReportError::ForeignFile { .. })), "{fault:?}");
+        assert_eq!(page(&target), "old");
+        assert!(foreign.exists());
+    }
+
+    #[test]
+    fn a_report_that_was_moved_away_comes_back_when_the_new_one_fails() {
+        let (_scratch, target, _) = two();
+        fs::rename(&target.out, target.beside("old", std::process::id())).unwrap();
+        let fault =
+            target.fill(|folder| Err(storage("write", folder, io::ErrorKind::StorageFull.into())));
+        assert!(fault.is_err());
+        assert_eq!(page(&target), "old");
+    }
+}

@@ -1,6 +1,6 @@
 //! Draws figures and writes reports.
 //!
-//! [`write`] turns a [`Report`] into a folder: `report.html`, `figures/NN-name.svg`,
+//! [`write()`] turns a [`Report`] into a folder: `report.html`, `figures/NN-name.svg`,
 //! `data/RESULT/NAME.npy` (tables as `.csv`) and `manifest.json`. The folder appears whole or not
 //! at all. Figures and page hold no clock and no absolute path: the same input gives the same
 //! bytes.

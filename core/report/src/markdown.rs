@@ -10,7 +10,9 @@ pub(crate) fn render(text: &str) -> String {
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES;
     let mut html = String::new();
-    html::push_html(&mut html, Parser::new_ext(text, options).map(tamed));
+    let unseen = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let text = text.replace(unseen, "\u{fffd}");
+    html::push_html(&mut html, Parser::new_ext(&text, options).map(tamed));
     html
 }
 

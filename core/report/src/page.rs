@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use convscope_protocol::Table;
+
 use crate::chart;
 use crate::content::{Content, FigureContent, ResultContent, Section, TableContent};
 use crate::figure::origin;
 use crate::report::Provenance;
 use crate::svg::markup::escape;
-use crate::{content, font, markdown, theme};
+use crate::{font, markdown, theme};
 
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
@@ -69,8 +71,8 @@ fn dark_theme() -> String {
     let variables = theme::page_variables();
     format!(
         "@media screen and (prefers-color-scheme:dark){{\n\
-         :root:not([data-theme=light]){{{variables}color-scheme:dark}}\n{}}}\n\
-         @media screen{{\n:root[data-theme=dark]{{{variables}color-scheme:dark}}\n{}}}\n",
+         :root:not([data-theme=light]){{{variables}--link:#7db7f2;color-scheme:dark}}\n{}}}\n\
+         @media screen{{\n:root[data-theme=dark]{{{variables}--link:#7db7f2;color-scheme:dark}}\n{}}}\n",
         theme::dark_rules(":root:not([data-theme=light]) "),
         theme::dark_rules(":root[data-theme=dark] "),
     )
@@ -116,9 +118,9 @@ fn result_section(
 ) -> String {
     let findings = result.findings;
     let mut html = format!(
-        "<section id=\"result-{place}\">\n<h2>{}</h2>\n<p>{}</p>\n",
+        "<section id=\"result-{place}\">\n<h2>{}</h2>\n{}",
         escape(&result.name),
-        escape(&findings.origin.semantics)
+        paragraph("semantics", &findings.origin.semantics)
     );
     for note in &findings.notes {
         let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(note));
@@ -127,7 +129,11 @@ fn result_section(
         html.push_str("<dl class=\"scalars\">\n");
         for (name, value) in &findings.scalars {
             let value = crate::svg::markup::number(*value);
-            let _ = writeln!(html, "<div><dt>{}</dt><dd>{value}</dd></div>", escape(name));
+            let _ = writeln!(
+                html,
+                "<div><dt>{}</dt><dd>{value}</dd></div>",
+                escape(&name.replace('_', " "))
+            );
         }
         html.push_str("</dl>\n");
     }
@@ -184,20 +190,20 @@ fn settings(result: &ResultContent<'_>, provenance: &Provenance) -> String {
 
 fn figure_html(content: &FigureContent<'_>) -> String {
     let figure = content.figure;
-    let paragraph = |class: &str, text: &str| {
-        if text.is_empty() {
-            String::new()
-        } else {
-            format!("<p class=\"{class}\">{}</p>\n", escape(text))
-        }
+    // A drawn table is a real one on the page: it can be read aloud, searched and copied.
+    let panels = match &content.table {
+        Some(table) => table_rows(table),
+        None => format!("<div class=\"panels\">\n{}</div>\n", content.drawn.panels),
+    };
+    let legends = match content.drawn.legends.as_str() {
+        "" => String::new(),
+        legends => format!("<div class=\"legends\">\n{legends}</div>\n"),
     };
     format!(
-        "<figure id=\"figure-{number}\">\n<h3>{}</h3>\n{}<div class=\"panels\">\n{}</div>\n\
-         <figcaption>\n{}<p class=\"files\"><a href=\"{file}\">SVG file</a></p>\n</figcaption>\n\
-         </figure>\n",
+        "<figure id=\"figure-{number}\">\n<h3>{}</h3>\n{}{panels}{legends}<figcaption>\n{}\
+         <p class=\"files\"><a href=\"{file}\">SVG file</a></p>\n</figcaption>\n</figure>\n",
         escape(&figure.title),
         paragraph("reading", &figure.how_to_read),
-        content.drawn.panels,
         paragraph("caption", &content.caption),
         number = content.number,
         file = content.file,
@@ -205,40 +211,44 @@ fn figure_html(content: &FigureContent<'_>) -> String {
 }
 
 fn table_html(content: &TableContent<'_>) -> String {
-    let table = content.table;
-    let mut html = format!(
-        "<figure class=\"table\">\n<h3>{}</h3>\n<p class=\"reading\">{}</p>\n\
-         <div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>",
-        escape(&table.name.replace('_', " ")),
-        escape(&content.caption)
-    );
+    format!(
+        "<figure>\n<h3>{}</h3>\n{}{}<figcaption>\n<p class=\"files\"><a href=\"{}\">CSV file</a>\
+         </p>\n</figcaption>\n</figure>\n",
+        escape(&content.table.name.replace('_', " ")),
+        paragraph("reading", &content.caption),
+        table_rows(content.table),
+        content.file
+    )
+}
+
+fn table_rows(table: &Table) -> String {
     let text: Vec<bool> = (0..table.columns.len()).map(|c| chart::is_text(table, c)).collect();
     let class = |column: usize| if text[column] { "" } else { " class=\"number\"" };
+    let mut html = String::from("<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr>");
     for (place, column) in table.columns.iter().enumerate() {
-        let _ = write!(
-            html,
-            "<th scope=\"col\"{}>{}</th>",
-            class(place),
-            escape(&chart::heading(column))
-        );
+        let name = escape(&chart::heading(column));
+        let _ = write!(html, "<th scope=\"col\"{}>{name}</th>", class(place));
     }
     html.push_str("</tr></thead>\n<tbody>\n");
-    for row in content::shown_rows(table, MOST_ROWS) {
+    for row in table.rows.iter().take(MOST_ROWS) {
         html.push_str("<tr>");
-        for (place, cell) in row.iter().enumerate() {
-            let _ = write!(html, "<td{}>{}</td>", class(place), escape(cell));
+        for (place, (cell, column)) in row.iter().zip(&table.columns).enumerate() {
+            let shown = escape(&chart::shown(cell, column));
+            let _ = write!(html, "<td{}>{shown}</td>", class(place));
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table>\n</div>\n<figcaption>");
+    html.push_str("</tbody>\n</table>\n</div>\n");
     let more = table.rows.len().saturating_sub(MOST_ROWS);
     if more > 0 {
-        let _ = write!(html, "<p>{more} more rows are in the file.</p>");
+        let _ = writeln!(html, "<p class=\"reading\">and {more} more rows in the CSV file</p>");
     }
-    let _ = writeln!(
-        html,
-        "<p class=\"files\"><a href=\"{}\">CSV file</a></p></figcaption>\n</figure>",
-        content.file
-    );
     html
+}
+
+fn paragraph(class: &str, text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!("<p class=\"{class}\">{}</p>\n", escape(text)),
+    }
 }

@@ -87,9 +87,10 @@ impl Type {
         font::fit(text, self.weight, f64::from(self.size), f64::from(limit))
     }
 
-    /// Returns the height of a line, with the space to the next.
+    /// Returns the height of a line, with the space to the next: whole pixels, so that pictures
+    /// below are sharp.
     pub(crate) fn line(&self) -> i32 {
-        self.size * 14 / 10
+        (self.size * 14 / 10 + 9) / 10 * 10
     }
 }
 

@@ -4,7 +4,7 @@
 use convscope_protocol::figure::{Block, Colours, Grid, Group};
 use plotters::style::text_anchor::HPos;
 
-use super::legend::Legend;
+use super::legend::{Legend, meaning, sentence};
 use super::{HEADING, LABEL, Plan, Scene, WIDEST};
 use crate::pixels::{Numbers, Pixels};
 use crate::svg::markup::number;
@@ -13,6 +13,8 @@ use crate::{ReportError, colour, theme};
 
 /// The largest box of a tile, in pixels.
 const LARGEST_BOX: usize = 88;
+/// Tiles, empty boxes and groups of one figure.
+const MOST_BOXES: usize = 20_000;
 /// Between tiles, blocks, groups beside and below each other; in tenths of a pixel.
 const TILE_GAP: i32 = 30;
 const BLOCK_GAP: i32 = 120;
@@ -20,7 +22,7 @@ const COLUMN_GAP: i32 = 320;
 const ROW_GAP: i32 = 260;
 /// From the top of a group to the top of its block labels, and from there to the tiles.
 const HEADING_HEIGHT: i32 = 220;
-const BLOCK_LABEL_HEIGHT: i32 = 180;
+const BLOCK_LABEL_HEIGHT: i32 = 230;
 const LEGEND_GAP: i32 = 240;
 
 /// How a grid is laid out.
@@ -63,34 +65,36 @@ impl GridPlan {
         if blocks().all(|block| block.tiles.is_empty()) || blocks().any(|b| b.columns == 0) {
             return Err(scene.empty());
         }
-        let mut numbers = Vec::new();
+        let rows =
+            blocks().map(|block| block.tiles.len().div_ceil(block.columns)).max().unwrap_or(1);
+        let boxes = blocks().map(|block| block.columns.saturating_mul(rows));
+        let boxes = boxes.fold(grid.groups.len(), usize::saturating_add);
+        scene.limit("groups and tiles", boxes, MOST_BOXES)?;
+        let mut side = 1;
         for block in blocks() {
             for tile in &block.tiles {
-                numbers.push(scene.numbers(&tile.source, &block.colours)?);
+                side = side.max(scene.numbers(&tile.source, &block.colours)?.side());
             }
         }
-        let scale = scale(numbers.iter().map(Numbers::side).max().unwrap_or(1));
-        let mut numbers = numbers.into_iter();
-        let rows = blocks().map(|block| block.tiles.len().div_ceil(block.columns)).max();
+        let scale = scale(side);
         let own_scales = has_own_scales(grid);
         let mut tile = (0, 0);
         let mut groups = Vec::new();
         for group in &grid.groups {
             let mut plans = Vec::new();
             for block in &group.blocks {
-                let tiles: Vec<TilePlan> = block
-                    .tiles
-                    .iter()
-                    .zip(numbers.by_ref())
-                    .map(|(tile, numbers)| TilePlan::new(&tile.title, &numbers, block, scale))
-                    .collect();
-                for planned in &tiles {
+                let mut tiles = Vec::new();
+                for shown in &block.tiles {
+                    // Read again rather than kept: only the small pictures stay in memory.
+                    let numbers = scene.numbers(&shown.source, &block.colours)?;
+                    let planned = TilePlan::new(&shown.title, &numbers, block, scale);
                     tile = (tile.0.max(planned.size.0), tile.1.max(planned.size.1));
+                    tiles.push(planned);
                 }
                 plans.push(BlockPlan {
                     label: label(block, own_scales),
                     columns: block.columns,
-                    rows: rows.unwrap_or(1),
+                    rows,
                     tiles,
                 });
             }
@@ -122,7 +126,7 @@ impl GridPlan {
         }
         let height = groups.iter().map(|group| group.height(tile)).max().unwrap_or(0);
         let width = group_width * whole(columns) + COLUMN_GAP * (whole(columns) - 1);
-        let legends = legends(grid, own_scales, width.max(7200));
+        let legends = legends(grid, own_scales);
         Self { groups, tile, group: (group_width, height), columns, width, legends }
     }
 
@@ -137,8 +141,10 @@ impl GridPlan {
 
 impl Plan for GridPlan {
     fn size(&self) -> (i32, i32) {
-        let legends = whole(self.legends.len()) * (LEGEND_GAP + Legend::HEIGHT);
-        (self.width, self.panels_height() + legends)
+        let sizes = || self.legends.iter().map(Legend::size);
+        let width = sizes().map(|(width, _)| width).max().unwrap_or(0);
+        let height: i32 = sizes().map(|(_, height)| height + LEGEND_GAP).sum();
+        (self.width.max(width), self.panels_height() + height)
     }
 
     fn draw(&self, canvas: &Canvas, (left, top): (i32, i32)) -> Result<(), ReportError> {
@@ -158,8 +164,8 @@ impl Plan for GridPlan {
         let mut y = top + self.panels_height();
         for legend in &self.legends {
             y += LEGEND_GAP;
-            legend.draw(canvas, (left, y), self.width.max(7200))?;
-            y += Legend::HEIGHT;
+            legend.draw(canvas, (left, y))?;
+            y += legend.size().1;
         }
         Ok(())
     }
@@ -314,30 +320,17 @@ fn label(block: &Block, own_scales: bool) -> String {
 }
 
 /// One legend for each kind of colours.
-fn legends(grid: &Grid, own_scales: bool, width: i32) -> Vec<Legend> {
+fn legends(grid: &Grid, own_scales: bool) -> Vec<Legend> {
     let mut legends: Vec<Legend> = Vec::new();
     for block in scaled_blocks(grid) {
-        let what = match block.colours {
-            Colours::AroundGrey { .. } => {
-                "grey is zero; colour pictures show one channel each in red, green and blue"
-            }
-            Colours::Signed { .. } => "red is positive, blue is negative",
-            _ => "",
-        };
-        let name =
-            if block.label.is_empty() { String::new() } else { format!("{}: ", block.label) };
+        let meaning = meaning(&block.colours);
         let legend = if own_scales {
-            let words = format!("{name}{what}. The limit stands above each block.");
-            Some(Legend::symmetric(&block.colours, &words, width))
+            let words = [&block.label, &grid.unit, meaning, "the limits stand above the blocks"];
+            Legend::relative(&block.colours, &sentence(&words))
         } else {
-            let words = format!("{name}{what}").trim_end_matches(": ").to_owned();
-            Legend::new(&block.colours, &grid.unit, &words, width)
+            Legend::new(&block.colours, &sentence(&[&block.label, &grid.unit, meaning]))
         };
-        if let Some(legend) = legend
-            && !legends.contains(&legend)
-        {
-            legends.push(legend);
-        }
+        legends.extend(legend.filter(|legend| !legends.contains(legend)));
     }
     legends
 }

@@ -7,12 +7,20 @@ use super::LABEL;
 use crate::colour;
 use crate::pixels::Numbers;
 use crate::svg::markup::number;
-use crate::svg::{Area, Canvas, Role};
+use crate::svg::{Area, Canvas, Role, whole};
 use crate::{ReportError, theme};
 
 const BAR: (i32, i32) = (1800, 100);
 /// The steps of a bar: enough to look smooth.
 const STEPS: usize = 180;
+/// Between the bar and the words beside it.
+const GAP: i32 = 160;
+/// No legend is wider: one then fits into a narrow window as it is.
+const WIDEST: i32 = 4600;
+/// From the top of the bar to the baseline of the marks below it.
+const MARKS: i32 = BAR.1 + 150;
+/// The baseline of the first line of words.
+const WORDS: i32 = 95;
 
 /// A horizontal bar of colours with its ends written below and its meaning beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,47 +32,52 @@ pub(crate) struct Legend {
 }
 
 impl Legend {
-    /// The height of every legend, in tenths of a pixel.
-    pub(crate) const HEIGHT: i32 = 300;
-
     /// Makes a legend. `None` for photographs, whose colours mean themselves.
-    pub(crate) fn new(colours: &Colours, unit: &str, words: &str, width: i32) -> Option<Self> {
+    pub(crate) fn new(colours: &Colours, words: &str) -> Option<Self> {
         let (low, high) = colour::ends(colours)?;
-        let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-        let middle = f64::midpoint(f64::from(low), f64::from(high));
-        let mark = |value: f64| format!("{}{unit}", number(value));
-        let marks = [mark(f64::from(low)), number(middle), mark(f64::from(high))];
-        Some(Self { colours: colours.clone(), marks, words: fold(words, width) })
+        let (low, high) = (f64::from(low), f64::from(high));
+        let marks = [low, f64::midpoint(low, high), high].map(number);
+        Some(Self { colours: colours.clone(), marks, words: fold(words) })
     }
 
-    /// Makes a legend for maps that each have a scale of their own, symmetric around zero.
-    pub(crate) fn symmetric(colours: &Colours, words: &str, width: i32) -> Self {
-        let unit = match colours {
-            Colours::Signed { .. } => Colours::Signed { limit: 1.0 },
-            _ => Colours::AroundGrey { limit: 1.0 },
+    /// Makes a legend for blocks that each have a scale of their own.
+    pub(crate) fn relative(colours: &Colours, words: &str) -> Option<Self> {
+        let (colours, marks) = match colours {
+            Colours::Photograph => return None,
+            Colours::AroundGrey { .. } => {
+                (Colours::AroundGrey { limit: 1.0 }, ["−limit", "0", "+limit"])
+            }
+            Colours::Signed { .. } => (Colours::Signed { limit: 1.0 }, ["−limit", "0", "+limit"]),
+            Colours::Viridis { .. } => {
+                (Colours::Viridis { low: 0.0, high: 1.0 }, ["lowest", "", "highest"])
+            }
         };
-        let marks = ["−limit".to_owned(), "0".to_owned(), "+limit".to_owned()];
-        Self { colours: unit, marks, words: fold(words, width) }
+        Some(Self { colours, marks: marks.map(str::to_owned), words: fold(words) })
+    }
+
+    /// Width and height in tenths of a pixel.
+    pub(crate) fn size(&self) -> (i32, i32) {
+        let words = self.words.iter().map(|line| LABEL.width(line)).max().unwrap_or(0);
+        let lines = WORDS + (whole(self.words.len()) - 1) * LABEL.line() + 50;
+        (BAR.0 + 20 + if words > 0 { GAP + words } else { 0 }, lines.max(MARKS + 50))
     }
 
     /// Draws the legend.
-    pub(crate) fn draw(
-        &self,
-        canvas: &Canvas,
-        (x, y): (i32, i32),
-        width: i32,
-    ) -> Result<(), ReportError> {
-        let area = Area { x, y, width, height: Self::HEIGHT };
+    pub(crate) fn draw(&self, canvas: &Canvas, (x, y): (i32, i32)) -> Result<(), ReportError> {
+        let (width, height) = self.size();
         let label = format!("colour scale: {}", self.words.join(" "));
-        canvas.part(Role::Legend, &label, area, |canvas| {
-            let bar = Area { x: x + 10, y, width: BAR.0, height: BAR.1 };
+        canvas.part(Role::Legend, &label, Area { x, y, width, height }, |canvas| {
+            let bar = Area { x, y, width: BAR.0, height: BAR.1 };
             canvas.picture(&colour::paint(&self.ramp(), &self.colours), bar, "")?;
             canvas.frame(bar, theme::RULE)?;
-            let below = y + BAR.1 + 150;
-            canvas.text(&self.marks[0], (bar.x, below), HPos::Left, LABEL)?;
-            canvas.text(&self.marks[1], (bar.x + BAR.0 / 2, below), HPos::Center, LABEL)?;
-            canvas.text(&self.marks[2], (bar.x + BAR.0, below), HPos::Right, LABEL)?;
-            canvas.lines(&self.words, (bar.x + BAR.0 + 160, y + 95), LABEL)
+            let [low, middle, high] = &self.marks;
+            canvas.text(low, (x, y + MARKS), HPos::Left, LABEL)?;
+            canvas.text(high, (x + BAR.0, y + MARKS), HPos::Right, LABEL)?;
+            let room = BAR.0 / 2 - LABEL.width(low).max(LABEL.width(high)) - 60;
+            if !middle.is_empty() && LABEL.width(middle) / 2 <= room {
+                canvas.text(middle, (x + BAR.0 / 2, y + MARKS), HPos::Center, LABEL)?;
+            }
+            canvas.lines(&self.words, (x + BAR.0 + GAP, y + WORDS), LABEL)
         })
     }
 
@@ -77,12 +90,22 @@ impl Legend {
     }
 }
 
-/// Breaks the words beside a bar; two lines stand beside it.
-fn fold(words: &str, width: i32) -> Vec<String> {
-    let mut lines = LABEL.wrap(words, width - BAR.0 - 180);
-    if lines.len() > 2 {
-        let rest = lines.split_off(1).join(" ");
-        lines.push(LABEL.fit(&rest, width - BAR.0 - 180));
+/// Breaks the words beside a bar.
+fn fold(words: &str) -> Vec<String> {
+    LABEL.wrap(words, WIDEST - BAR.0 - GAP)
+}
+
+/// Says what the colours of a map mean, before or after the words of its block.
+pub(crate) fn meaning(colours: &Colours) -> &'static str {
+    match colours {
+        Colours::AroundGrey { .. } => "grey is zero",
+        Colours::Signed { .. } => "red is positive, blue is negative",
+        Colours::Photograph | Colours::Viridis { .. } => "",
     }
-    lines
+}
+
+/// Joins the parts that are not empty.
+pub(crate) fn sentence(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join("; ")
 }

@@ -1,9 +1,9 @@
 //! One picture or map.
 
-use convscope_protocol::figure::{Colours, Picture};
+use convscope_protocol::figure::Picture;
 use plotters::style::text_anchor::HPos;
 
-use super::legend::Legend;
+use super::legend::{Legend, meaning, sentence};
 use super::{LABEL, Plan, Scene, WIDEST};
 use crate::pixels::Pixels;
 use crate::svg::{Area, Canvas, Role, whole};
@@ -12,6 +12,8 @@ use crate::{ReportError, colour, theme};
 /// Small pictures grow by a whole factor to about this side, in pixels.
 const USUAL_SIDE: usize = 448;
 const LEGEND_GAP: i32 = 160;
+/// The words below a narrow picture have at least this room.
+const NARROWEST: i32 = 3600;
 
 /// How a picture is laid out.
 pub(crate) struct PicturePlan {
@@ -35,19 +37,14 @@ impl PicturePlan {
             numbers
         };
         let size = (whole(numbers.width * factor * 10), whole(numbers.height * factor * 10));
-        let width = size.0.max(4000);
+        let width = size.0.max(NARROWEST);
         let unit = &scene.array(&picture.source.array)?.meta.unit;
-        let words = match picture.colours {
-            Colours::AroundGrey { .. } => "grey is zero",
-            Colours::Signed { .. } => "red is positive, blue is negative",
-            Colours::Photograph | Colours::Viridis { .. } => "",
-        };
         Ok(Self {
             picture: (!numbers.is_absent()).then(|| colour::paint(&numbers, &picture.colours)),
             size,
             label: LABEL.wrap(&picture.label, width),
             title: picture.label.clone(),
-            legend: Legend::new(&picture.colours, unit, words, width),
+            legend: Legend::new(&picture.colours, &sentence(&[unit, meaning(&picture.colours)])),
             width,
         })
     }
@@ -60,33 +57,28 @@ impl PicturePlan {
 
 impl Plan for PicturePlan {
     fn size(&self) -> (i32, i32) {
-        let legend = self.legend.as_ref().map_or(0, |_| LEGEND_GAP + Legend::HEIGHT);
-        (self.width, self.panel_height() + legend)
+        let (width, height) = self.legend.as_ref().map_or((0, -LEGEND_GAP), Legend::size);
+        (self.width.max(width), self.panel_height() + LEGEND_GAP + height)
     }
 
     fn draw(&self, canvas: &Canvas, (x, y): (i32, i32)) -> Result<(), ReportError> {
         let area = Area { x, y, width: self.width, height: self.panel_height() };
         canvas.part(Role::Panel, &self.title, area, |canvas| {
             let inner = Area { x, y, width: self.size.0, height: self.size.1 };
-            match &self.picture {
-                Some(picture) => {
-                    if picture.has_gaps() {
-                        canvas.hatch(inner, theme::FAINT);
-                    }
-                    canvas.picture(picture, inner, &self.title)?;
+            if let Some(picture) = &self.picture {
+                if picture.has_gaps() {
+                    canvas.hatch(inner, theme::FAINT);
                 }
-                None => canvas.frame(inner, theme::FAINT)?,
+                canvas.picture(picture, inner, &self.title)?;
+            } else {
+                canvas.frame(inner, theme::FAINT)?;
+                let middle = (x + self.size.0 / 2, y + self.size.1 / 2);
+                canvas.text("nothing to show", middle, HPos::Center, LABEL)?;
             }
             canvas.lines(&self.label, (x, y + self.size.1 + 160), LABEL)
         })?;
         match &self.legend {
-            Some(legend) => {
-                legend.draw(canvas, (x, y + self.panel_height() + LEGEND_GAP), self.width)
-            }
-            None if self.picture.is_none() => {
-                let place = (x + self.size.0 / 2, y + self.size.1 / 2);
-                canvas.text("nothing to show", place, HPos::Center, LABEL)
-            }
+            Some(legend) => legend.draw(canvas, (x, y + self.panel_height() + LEGEND_GAP)),
             None => Ok(()),
         }
     }

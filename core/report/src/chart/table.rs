@@ -18,6 +18,8 @@ const ROW: i32 = 220;
 const GAP: i32 = 240;
 /// No column is wider; what does not fit is cut, and whole in the CSV file.
 const WIDEST_COLUMN: i32 = 3600;
+/// More columns than these cannot be drawn.
+const MOST_COLUMNS: usize = 40;
 /// More rows than these are in the CSV file only.
 const MOST_ROWS: usize = 60;
 
@@ -39,6 +41,7 @@ impl TablePlan {
         if table.columns.is_empty() {
             return Err(scene.empty());
         }
+        scene.limit("columns", table.columns.len(), MOST_COLUMNS)?;
         let head: Vec<String> = table.columns.iter().map(heading).collect();
         let rows: Vec<Vec<String>> = table
             .rows

@@ -65,22 +65,17 @@ impl Drawing {
         svg
     }
 
-    /// Writes every panel and legend as a small drawing for a page that has the font and the
+    /// Writes every part with a role as a small drawing for a page that has the font and the
     /// theme: they flow into as many columns as the window holds.
-    pub(crate) fn panels(&self) -> String {
+    pub(crate) fn pieces(&self, role: Role) -> String {
         let mut html = String::new();
-        for part in &self.parts {
-            let class = match part.role {
-                Role::Panel => "panel",
-                Role::Legend => "panel legend",
-                Role::Head | Role::Foot => continue,
-            };
+        for part in self.parts.iter().filter(|part| part.role == role) {
             let [x, y, width, height] =
                 [part.area.x, part.area.y, part.area.width, part.area.height].map(Tenths);
             let pictures: Vec<&str> = part.pictures.iter().map(String::as_str).collect();
             let _ = writeln!(
                 html,
-                "<svg class=\"{class}\" viewBox=\"{x} {y} {width} {height}\" width=\"{width}\" \
+                "<svg viewBox=\"{x} {y} {width} {height}\" width=\"{width}\" \
                  height=\"{height}\" role=\"img\" aria-label=\"{}\">",
                 escape(&part.label)
             );

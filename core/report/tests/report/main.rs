@@ -2,5 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic")]
 
+mod folders;
+mod layout;
+mod pages;
+mod pictures;
+mod refusals;
 mod sample;
+mod snapshots;
 mod whole;

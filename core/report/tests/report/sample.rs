@@ -1,13 +1,18 @@
 //! Findings that look like real ones, made from formulas: the same on every run.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use convscope_protocol::array::ArrayMeta;
-use convscope_protocol::figure::{Block, Colours, FigureContent, Grid, Group, Source, Tile};
+use convscope_protocol::figure::{
+    Block, Colours, FigureContent, Grid, Group, Picture, Source, TableFigure, Tile,
+};
 use convscope_protocol::findings::Origin;
 use convscope_protocol::table::{Cell, Column};
 use convscope_protocol::{Array, Axis, Figure, Findings, Table};
-use convscope_report::{Entry, Ingredient, PluginOrigin, Provenance, Report};
+use convscope_report::{Entry, Ingredient, PluginOrigin, Provenance, Report, write};
 use ndarray::{ArrayD, Dimension as _, IxDyn};
 use serde_json::json;
 
@@ -121,6 +126,65 @@ pub(crate) fn grid(layer: Layer) -> (Vec<Array>, Figure) {
     (vec![projections, patches], figure)
 }
 
+/// A figure of one picture: an array on its own, and how it is coloured.
+pub(crate) fn picture(array: &Array, colours: Colours, label: &str) -> Figure {
+    Figure {
+        name: array.name.clone(),
+        title: format!("The {} of one photograph", array.name.replace('_', " ")),
+        how_to_read: "Every square is one unit; bright units fire strongly.".into(),
+        caption: "Layer fire9/concat, map 17; values as they are, not normalised.".into(),
+        content: FigureContent::Picture(Picture {
+            source: Source { array: array.name.clone(), index: Vec::new() },
+            colours,
+            label: label.to_owned(),
+        }),
+    }
+}
+
+pub(crate) fn activity() -> (Array, Figure) {
+    let mut array = array("activity", &[13, 13], &["row", "column"], |index| {
+        let (y, x) = (index[0] as f32 - 7.0, index[1] as f32 - 5.0);
+        42.0 * (-(x * x + y * y) / 18.0).exp()
+    });
+    array.meta.unit = "activation".into();
+    let figure = picture(&array, Colours::Viridis { low: 0.0, high: 42.0 }, "cat.jpg");
+    (array, figure)
+}
+
+/// A signed map with a border where nothing is known.
+pub(crate) fn change() -> (Array, Figure) {
+    let mut array = array("change", &[24, 32], &["row", "column"], |index| {
+        let (row, column) = (index[0] as f32, index[1] as f32);
+        let known = (2.0..22.0).contains(&row) && (2.0..30.0).contains(&column);
+        if known { 0.3 * (column / 5.0).sin() * (row / 4.0).cos() } else { f32::NAN }
+    });
+    array.meta.unit = "probability".into();
+    let figure = picture(&array, Colours::Signed { limit: 0.3 }, "");
+    (array, figure)
+}
+
+/// The sample table, drawn.
+pub(crate) fn drawn_table() -> Figure {
+    Figure {
+        name: "strongest_map".into(),
+        title: "The strongest activation of every map".into(),
+        how_to_read: "One row for each map that was looked at.".into(),
+        caption: "Over 11 pictures.".into(),
+        content: FigureContent::Table(TableFigure { table: "strongest_map".into() }),
+    }
+}
+
+/// Findings with a figure of every kind.
+pub(crate) fn gallery() -> Findings {
+    let mut findings = findings(&[LOW]);
+    for (array, figure) in [activity(), change()] {
+        findings.arrays.push(array);
+        findings.figures.push(figure);
+    }
+    findings.figures.push(drawn_table());
+    findings
+}
+
 pub(crate) fn table() -> Table {
     let column = |name: &str, unit: &str, decimals| Column {
         name: name.to_owned(),
@@ -206,4 +270,58 @@ pub(crate) fn provenance() -> Provenance {
         }],
         run: [("seconds".to_owned(), json!(12.5))].into_iter().collect(),
     }
+}
+
+/// The files of a written report, by name.
+#[derive(PartialEq)]
+pub(crate) struct Files(pub(crate) BTreeMap<String, Vec<u8>>);
+
+impl Files {
+    /// Reads everything below a folder.
+    pub(crate) fn below(folder: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                    files.insert(name, fs::read(path).unwrap());
+                }
+            }
+        }
+        Self(files)
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    pub(crate) fn text(&self, name: &str) -> &str {
+        std::str::from_utf8(&self.0[name]).unwrap()
+    }
+}
+
+/// Writes a report into a folder of its own and reads it back.
+pub(crate) fn written(report: &Report) -> Files {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path().join("report");
+    write(report, &provenance(), &out).unwrap();
+    Files::below(&out)
+}
+
+/// Draws one figure of findings alone.
+pub(crate) fn drawn(findings: Findings, place: usize) -> String {
+    let figure = findings.figures[place].name.clone();
+    let entry = Entry::Figure {
+        result: "sample".into(),
+        findings: Arc::new(findings),
+        figure,
+        caption: None,
+    };
+    let files = written(&Report { title: "One figure".into(), entries: vec![entry] });
+    let name = files.names().into_iter().find(|name| name.starts_with("figures/")).unwrap();
+    files.text(name).to_owned()
 }
