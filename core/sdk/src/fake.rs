@@ -209,6 +209,14 @@ impl FakeHost {
         self
     }
 
+    /// Reads the parameters of an analysis as a host does.
+    ///
+    /// # Errors
+    /// Fails where a host would refuse the plugin.
+    pub fn schema<A: Analysis>(_: &A) -> Result<Schema, FakeError> {
+        Ok(Schema::parse(&crate::schema::text::<A::Parameters>())?)
+    }
+
     /// Runs an analysis with the given parameters, a JSON object; images stand in by themselves.
     ///
     /// # Errors
@@ -221,7 +229,7 @@ impl FakeHost {
         for (key, images) in &self.images {
             images.check(key, ColourOrder::channels(self.network.colours))?;
         }
-        let schema = Schema::parse(&crate::schema::text::<A::Parameters>())?;
+        let schema = Self::schema(analysis)?;
         let sets = self.images.iter().map(|(_, images)| images.clone()).collect();
         let keys: Vec<&str> = self.images.iter().map(|(key, _)| key.as_str()).collect();
         let completed = parameters::complete(&schema, parameters, &keys)?;
