@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the font files of this folder from Inter 4.1 (https://rsms.me/inter, SIL Open Font License 1.1).
+"""Makes the font files of this folder from Inter 4.1 (https://rsms.me/inter, SIL Open Font License 1.1),
+as the npm package inter-ui 4.1.1 carries it:
 
-    npm pack inter-ui@4.1.1 && tar xzf inter-ui-4.1.1.tgz
     pip install fonttools==4.68.0 brotli==1.2.0
     python3 subset.py package/web .
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
+TABULAR = "0123456789+−±"
 LETTERS = [(0x20, 0x7E), (0xA0, 0x17F), (0x370, 0x3FF)]
 SIGNS = [
     (0x2010, 0x2027), (0x2030, 0x2033), (0x2039, 0x203A), (0x2044, 0x2044),
@@ -30,10 +31,9 @@ SIGNS = [
 def make(source: Path, target: Path) -> None:
     font = TTFont(source)
     for table in font["cmap"].tables:
-        for code in list(table.cmap):
-            tabular = table.cmap[code] + ".tf"
-            if tabular in font.getGlyphSet():
-                table.cmap[code] = tabular
+        for code in map(ord, TABULAR):
+            # Subtables may be one and the same.
+            table.cmap[code] = table.cmap[code].removesuffix(".tf") + ".tf"
 
     options = subset.Options()
     options.layout_features = []

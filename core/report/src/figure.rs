@@ -55,7 +55,7 @@ pub(crate) fn draw(
 
     let block = |lines: &[String], kind: Type| whole(lines.len()) * kind.line();
     let head = block(&title, TITLE) + 60 + block(&reading, READING);
-    let foot = block(&caption_lines, CAPTION) + 200 + block(&origin, ORIGIN);
+    let foot = block(&caption_lines, CAPTION) + 130 + block(&origin, ORIGIN);
     let panels_top = MARGIN + head + 240;
     let foot_top = panels_top + panels_height + 240;
     let size = (width + 2 * MARGIN, foot_top + foot + MARGIN);

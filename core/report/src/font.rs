@@ -143,6 +143,35 @@ mod tests {
         }
     }
 
+    /// Draws a text with resvg's parser and returns the width of its box.
+    fn drawn_width(text: &str, weight: u16) -> f64 {
+        use resvg::usvg::{Node, Options, Tree, fontdb};
+        let mut fonts = fontdb::Database::new();
+        fonts.load_font_data(REGULAR.to_vec());
+        fonts.load_font_data(SEMIBOLD.to_vec());
+        let options = Options { fontdb: fonts.into(), ..Options::default() };
+        let svg = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='900' height='40' font-family='Inter' \
+             font-weight='{weight}' font-size='20'><text y='20'>{text}</text></svg>"
+        );
+        let tree = Tree::from_str(&svg, &options).unwrap();
+        match tree.root().children() {
+            [Node::Text(text)] => f64::from(text.bounding_box().width()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_text_is_as_wide_as_it_is_drawn() {
+        for text in ["Strongest activations in fire9/concat", "AVATAR To 1.11 → λ ≤ 5·10⁻³ ±0.04"]
+        {
+            for (weight, number) in [(Weight::Regular, 400), (Weight::SemiBold, 600)] {
+                let (measured, drawn) = (width(text, weight, 20.0), drawn_width(text, number));
+                assert!((measured - drawn).abs() < 0.05, "{text}: {measured} and {drawn}");
+            }
+        }
+    }
+
     #[test]
     fn all_digits_are_equally_wide() {
         for weight in [Weight::Regular, Weight::SemiBold] {

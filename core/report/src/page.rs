@@ -6,7 +6,7 @@ use convscope_protocol::Table;
 
 use crate::chart;
 use crate::content::{Content, FigureContent, ResultContent, Section, TableContent};
-use crate::figure::origin;
+use crate::figure::{origin, short};
 use crate::report::Provenance;
 use crate::svg::markup::escape;
 use crate::{font, markdown, theme};
@@ -53,10 +53,10 @@ pub(crate) fn render(content: &Content<'_>, provenance: &Provenance) -> String {
     }
     let _ = writeln!(
         html,
-        "</main>\n<footer>Made by convscope {}. Settings, hashes and every file are listed in \
-         <a href=\"manifest.json\">manifest.json</a>.</footer>\n<script>\n{SCRIPT}</script>\n\
+        "</main>\n<footer>\n<p>{}</p>\n<p>Full hashes and every file are listed in \
+         <a href=\"manifest.json\">manifest.json</a>.</p>\n</footer>\n<script>\n{SCRIPT}</script>\n\
          </body>\n</html>",
-        escape(&provenance.version)
+        escape(&made_from(provenance))
     );
     html
 }
@@ -142,6 +142,21 @@ fn result_section(
     html.push_str(&settings(result, provenance));
     html.push_str("</section>\n");
     html
+}
+
+/// What the whole report was made from, in one line.
+fn made_from(provenance: &Provenance) -> String {
+    let mut parts =
+        vec![format!("convscope {}", provenance.version), format!("seed {}", provenance.seed)];
+    parts.extend((!provenance.backend.is_empty()).then(|| provenance.backend.clone()));
+    for ingredient in provenance.models.iter().chain(&provenance.images) {
+        parts.push(format!("{} {}", ingredient.name, short(&ingredient.hash)));
+    }
+    for plugin in &provenance.plugins {
+        parts.push(format!("{} {} {}", plugin.id, plugin.version, short(&plugin.hash)));
+    }
+    parts.extend(provenance.script_hash.as_deref().map(|hash| format!("script {}", short(hash))));
+    parts.join(" · ")
 }
 
 /// Settings, origin and files of a result, folded away.
