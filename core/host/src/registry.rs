@@ -219,3 +219,6 @@ impl Analysis {
         self.entry.call(run)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,20 +42,20 @@ mod tests {
 
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn a_seed_depends_on_everything_but_the_order_of_parameters() {
-        let parameters = map(json!({ "a": 1, "b": { "c": 2, "d": 3 } }));
-        let reordered = map(json!({ "b": { "d": 3, "c": 2 }, "a": 1 }));
+        let parameters = map(&json!({ "a": 1, "b": { "c": 2, "d": 3 } }));
+        let reordered = map(&json!({ "b": { "d": 3, "c": 2 }, "a": 1 }));
         let seed = derive(7, "x/y", &parameters, 0);
         assert_eq!(seed, derive(7, "x/y", &reordered, 0));
         let others = [
             derive(8, "x/y", &parameters, 0),
             derive(7, "x/z", &parameters, 0),
-            derive(7, "x/y", &map(json!({ "a": 2 })), 0),
+            derive(7, "x/y", &map(&json!({ "a": 2 })), 0),
             derive(7, "x/y", &parameters, 1),
         ];
         assert!(!others.contains(&seed));

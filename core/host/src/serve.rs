@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
 use convscope_abi::{
-    CS_LOG_DEBUG, CS_LOG_WARNING, CS_PARAM_DATASET, CS_PARAM_MODEL, CS_PARAM_TENSOR, CsStatus,
+    CS_LOG_DEBUG, CS_LOG_WARNING, CS_NONE, CS_PARAM_DATASET, CS_PARAM_MODEL, CS_PARAM_TENSOR,
+    CsStatus,
 };
 use serde_json::Value;
 
@@ -175,9 +176,9 @@ impl<'s> Run<'s> {
             (Some(Given::Tensor(values)), CS_PARAM_TENSOR) => {
                 Held::Tensor(Slot::of_host(values.clone()))
             }
-            _ => {
-                let what = if kind == CS_PARAM_TENSOR { "tensor" } else { "data set" };
-                return Err(Fault::Invalid(format!("parameter `{key}` has no {what} {index}")));
+            (Some(_), _) => return Err(Fault::WrongParameter(key.to_owned())),
+            (None, _) => {
+                return Err(Fault::Invalid(format!("parameter `{key}` has no handle {index}")));
             }
         };
         Ok(self.once(key, index, held))
@@ -227,16 +228,8 @@ impl<'s> Run<'s> {
     }
 
     fn emit(&self, kind: u32, name: &str, meta: &str, tensor: u64) -> Result<(), Fault> {
-        let values = if kind == convscope_abi::CS_EMIT_ARRAY {
-            Some(self.handles.values(tensor)?)
-        } else {
-            None
-        };
-        locked(&self.results).add(kind, name, meta, values)?;
-        if kind == convscope_abi::CS_EMIT_ARRAY {
-            self.handles.release(tensor)?;
-        }
-        Ok(())
+        let values = if tensor == CS_NONE { None } else { Some(self.handles.take(tensor)?) };
+        locked(&self.results).add(kind, name, meta, values)
     }
 
     /// Keeps a text for this thread until its next call, and looks at it.

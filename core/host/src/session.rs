@@ -194,3 +194,6 @@ fn semantics(analysis: &Analysis) -> String {
     let paragraph = doc.split("\n\n").next().unwrap_or_default();
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

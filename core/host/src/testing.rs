@@ -12,7 +12,6 @@ use convscope_runtime::{
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::HostError;
 use crate::engine::Engine;
 
 /// Numbers between −1 and 1 that look random and are always the same.
@@ -99,12 +98,7 @@ pub(crate) struct Collected {
 
 impl Collected {
     /// Takes one batch.
-    pub(crate) fn take(
-        &mut self,
-        first: usize,
-        count: usize,
-        arrays: &[Values],
-    ) -> Result<(), HostError> {
+    pub(crate) fn take(&mut self, first: usize, count: usize, arrays: &[Values]) {
         assert_eq!(first, self.cases.len());
         self.batches.push(count);
         let arrays: Vec<Vec<u32>> = arrays.iter().map(bits).collect();
@@ -115,7 +109,6 @@ impl Collected {
             };
             self.cases.push(arrays.iter().map(row).collect());
         }
-        Ok(())
     }
 
     /// The floating-point numbers of one array of one case.
@@ -131,6 +124,9 @@ fn bits(values: &Values) -> Vec<u32> {
         Values::U8(array) => array.iter().map(|&value| u32::from(value)).collect(),
     }
 }
+
+/// A plugin in C that is in order, unless definitions before it say otherwise.
+pub(crate) const PLUGIN: &str = include_str!("testing/plugin.c");
 
 /// Compiles a plugin in C; `None`, said aloud, where there is no compiler.
 pub(crate) fn compile(folder: &Path, name: &str, source: &str) -> Option<PathBuf> {

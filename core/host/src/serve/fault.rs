@@ -1,6 +1,7 @@
 //! Why a host function fails.
 
 use convscope_abi::CsStatus;
+use convscope_data::DataError;
 use convscope_runtime::BackendError;
 use thiserror::Error;
 
@@ -15,6 +16,9 @@ pub(crate) enum Fault {
     /// A handle is stale, forged, or of another kind.
     #[error("handle {0:#x} is stale, forged, or of another kind than {1}")]
     BadHandle(u64, &'static str),
+    /// A parameter is of another kind.
+    #[error("parameter `{0}` is of another kind")]
+    WrongParameter(String),
     /// The host cannot do this.
     #[error("the host does not support {0}")]
     Unsupported(String),
@@ -39,9 +43,10 @@ impl Fault {
                 | HostError::Unit { .. }
                 | HostError::Request { .. }
                 | HostError::UnknownRule { .. }
-                | HostError::Images { .. },
+                | HostError::Images { .. }
+                | HostError::Data(DataError::NotPictures { .. }),
             ) => CsStatus::INVALID,
-            Self::BadHandle(..) => CsStatus::BAD_HANDLE,
+            Self::BadHandle(..) | Self::WrongParameter(_) => CsStatus::BAD_HANDLE,
             Self::Unsupported(_) => CsStatus::UNSUPPORTED,
             Self::Stopped(status) => *status,
             Self::Panicked(_) => CsStatus::PANICKED,

@@ -45,14 +45,37 @@ impl Held {
 /// A tensor and what the plugin does with it.
 pub(super) struct Slot {
     values: Values,
-    is_own: bool,
-    mapped: u32,
+    owner: Owner,
+    access: Access,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The plugin created it.
+    Plugin,
+    /// The host handed it out.
+    Host,
+    /// The host handed it to a sink, and takes it back itself.
+    Sink,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// So many times mapped for reading.
+    Reading(u32),
+    /// Mapped for writing.
+    Writing,
 }
 
 impl Slot {
     /// A tensor of the host's, which can only be read.
     pub(super) fn of_host(values: Values) -> Self {
-        Self { values, is_own: false, mapped: 0 }
+        Self { values, owner: Owner::Host, access: Access::Reading(0) }
+    }
+
+    /// A tensor that a sink gets.
+    pub(super) fn of_sink(values: Values) -> Self {
+        Self { values, owner: Owner::Sink, access: Access::Reading(0) }
     }
 
     /// Makes a tensor of zeros for the plugin.
@@ -77,7 +100,7 @@ impl Slot {
             CS_U8 => Values::U8(zeros(extents, count).ok_or_else(|| wrong("no memory"))?),
             other => return Err(Fault::Invalid(format!("there is no element type {other}"))),
         };
-        Ok(Self { values, is_own: true, mapped: 0 })
+        Ok(Self { values, owner: Owner::Plugin, access: Access::Reading(0) })
     }
 }
 
@@ -115,8 +138,26 @@ impl Handles {
 
     /// Shares the values of a tensor.
     pub(super) fn values(&self, handle: u64) -> Result<Values, Fault> {
-        match locked(&self.held).get(&handle) {
-            Some(Held::Tensor(slot)) => Ok(slot.values.clone()),
+        self.with_tensor(handle, |slot| match slot.access {
+            Access::Reading(_) => Ok(slot.values.clone()),
+            Access::Writing => Err(mapped_still()),
+        })
+    }
+
+    /// Takes a tensor that the plugin created. The handle is dead afterwards, also when this fails.
+    pub(super) fn take(&self, handle: u64) -> Result<Values, Fault> {
+        let taken = self.values(handle);
+        self.release(handle, Owner::Plugin)?;
+        taken
+    }
+
+    fn with_tensor<T>(
+        &self,
+        handle: u64,
+        look: impl FnOnce(&mut Slot) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match locked(&self.held).get_mut(&handle) {
+            Some(Held::Tensor(slot)) => look(slot),
             _ => Err(Fault::BadHandle(handle, "a tensor")),
         }
     }
@@ -139,46 +180,72 @@ impl Handles {
 
     /// Gives access to the values of a tensor.
     pub(super) fn map(&self, handle: u64, mode: u32) -> Result<Mapped, Fault> {
-        if mode == 0 || mode & !(CS_READ | CS_WRITE) != 0 {
-            return Err(Fault::Invalid(format!("there is no mode {mode}")));
-        }
-        let mut held = locked(&self.held);
-        let Some(Held::Tensor(slot)) = held.get_mut(&handle) else {
-            return Err(Fault::BadHandle(handle, "a tensor"));
+        let writes = match mode {
+            CS_READ => false,
+            CS_WRITE => true,
+            _ => return Err(Fault::Invalid(format!("there is no mode {mode}"))),
         };
-        let writes = mode & CS_WRITE != 0;
-        if writes && !slot.is_own {
-            return Err(Fault::Invalid("a tensor of the host's can only be read".to_owned()));
-        }
-        slot.mapped += 1;
-        Ok(match &mut slot.values {
-            Values::F32(array) => mapped(array, CS_F32, writes),
-            Values::U32(array) => mapped(array, CS_U32, writes),
-            Values::U8(array) => mapped(array, CS_U8, writes),
+        self.with_tensor(handle, |slot| {
+            slot.access = match (slot.access, writes) {
+                (Access::Reading(times), false) => Access::Reading(times.saturating_add(1)),
+                (Access::Reading(0), true) if slot.owner == Owner::Plugin => Access::Writing,
+                (Access::Reading(0), true) => {
+                    let reason = "a tensor of the host's can only be read";
+                    return Err(Fault::Invalid(reason.to_owned()));
+                }
+                _ => return Err(mapped_still()),
+            };
+            Ok(match &mut slot.values {
+                Values::F32(array) => mapped(array, CS_F32, writes),
+                Values::U32(array) => mapped(array, CS_U32, writes),
+                Values::U8(array) => mapped(array, CS_U8, writes),
+            })
         })
     }
 
     /// Ends an access.
     pub(super) fn unmap(&self, handle: u64) -> Result<(), Fault> {
-        match locked(&self.held).get_mut(&handle) {
-            Some(Held::Tensor(slot)) if slot.mapped > 0 => {
-                slot.mapped -= 1;
-                Ok(())
-            }
-            Some(Held::Tensor(_)) => Err(Fault::Invalid("the tensor is not mapped".to_owned())),
-            _ => Err(Fault::BadHandle(handle, "a tensor")),
-        }
+        self.with_tensor(handle, |slot| {
+            slot.access = match slot.access {
+                Access::Writing => Access::Reading(0),
+                Access::Reading(0) => {
+                    return Err(Fault::Invalid("the tensor is not mapped".to_owned()));
+                }
+                Access::Reading(times) => Access::Reading(times - 1),
+            };
+            Ok(())
+        })
     }
 
-    /// Takes a tensor back.
-    pub(super) fn release(&self, handle: u64) -> Result<(), Fault> {
-        let mut held = locked(&self.held);
-        if !matches!(held.get(&handle), Some(Held::Tensor(_))) {
-            return Err(Fault::BadHandle(handle, "a tensor"));
-        }
-        held.remove(&handle);
+    /// Gives a tensor up for the plugin.
+    pub(super) fn give_up(&self, handle: u64) -> Result<(), Fault> {
+        self.release(handle, Owner::Host)
+    }
+
+    /// Takes the tensor of a sink back, whatever the sink has done with it.
+    pub(super) fn take_back(&self, handle: u64) {
+        locked(&self.held).remove(&handle);
+    }
+
+    /// Forgets a tensor: one that the plugin created or, where `least` allows it, one of the host's.
+    fn release(&self, handle: u64, least: Owner) -> Result<(), Fault> {
+        self.with_tensor(handle, |slot| match (slot.owner, slot.access) {
+            (Owner::Sink, _) => {
+                Err(Fault::Invalid("the tensor is the sink's and goes with it".to_owned()))
+            }
+            (Owner::Host, _) if least == Owner::Plugin => {
+                Err(Fault::Invalid("the plugin did not create the tensor".to_owned()))
+            }
+            (_, Access::Reading(0)) => Ok(()),
+            _ => Err(mapped_still()),
+        })?;
+        locked(&self.held).remove(&handle);
         Ok(())
     }
+}
+
+fn mapped_still() -> Fault {
+    Fault::Invalid("the tensor is still mapped".to_owned())
 }
 
 fn mapped<T: Clone>(array: &mut ArcArray<T, IxDyn>, dtype: u32, writes: bool) -> Mapped {
@@ -204,7 +271,7 @@ mod tests {
     fn a_released_handle_is_stale_and_never_comes_back() {
         let handles = Handles::default();
         let first = handles.hold(small());
-        handles.release(first).unwrap();
+        handles.give_up(first).unwrap();
         let second = handles.hold(small());
         assert_ne!(first, second);
         let fault = handles.map(first, CS_READ).unwrap_err();
@@ -219,31 +286,72 @@ mod tests {
         assert!(matches!(handles.model(tensor), Err(Fault::BadHandle(..))));
         assert!(matches!(handles.dataset(tensor), Err(Fault::BadHandle(..))));
         for forged in [0, 1, u64::MAX, tensor ^ 3] {
-            assert!(matches!(handles.release(forged), Err(Fault::BadHandle(..))), "{forged}");
+            assert!(matches!(handles.give_up(forged), Err(Fault::BadHandle(..))), "{forged}");
         }
     }
 
     #[test]
-    fn only_the_plugins_own_tensors_are_mapped_for_writing() {
+    fn only_the_plugins_own_tensors_are_mapped_for_writing_and_only_once() {
         let handles = Handles::default();
         let own = handles.hold(small());
         let view = handles.map(own, CS_WRITE).unwrap();
         assert_eq!((view.shape, view.strides), (vec![2, 3], vec![3, 1]));
-        let hosts = Values::F32(ArcArray::zeros(IxDyn(&[1])));
-        let hosts = handles.hold(Held::Tensor(Slot::of_host(hosts)));
-        assert!(handles.map(hosts, CS_READ).is_ok());
-        let fault = handles.map(hosts, CS_READ | CS_WRITE).unwrap_err();
-        assert_eq!(fault.to_string(), "a tensor of the host's can only be read");
-        assert!(matches!(handles.map(own, 4), Err(Fault::Invalid(_))));
+        for mode in [CS_READ, CS_WRITE] {
+            assert_eq!(refusal(handles.map(own, mode)), "the tensor is still mapped");
+        }
+        let hosts = handles.hold(hosts());
+        assert_eq!(
+            refusal(handles.map(hosts, CS_WRITE)),
+            "a tensor of the host's can only be read"
+        );
+        handles.map(hosts, CS_READ).unwrap();
+        handles.map(hosts, CS_READ).unwrap();
+        assert_eq!(refusal(handles.map(own, CS_READ | CS_WRITE)), "there is no mode 3");
     }
 
     #[test]
-    fn unmapping_more_often_than_mapping_is_refused() {
+    fn mapped_tensors_are_not_used_or_given_up() {
         let handles = Handles::default();
         let handle = handles.hold(small());
-        handles.map(handle, CS_READ).unwrap();
+        handles.map(handle, CS_WRITE).unwrap();
+        assert_eq!(refusal(handles.values(handle)), "the tensor is still mapped");
+        assert_eq!(refusal(handles.give_up(handle)), "the tensor is still mapped");
         handles.unmap(handle).unwrap();
-        assert_eq!(handles.unmap(handle).unwrap_err().to_string(), "the tensor is not mapped");
+        assert_eq!(refusal(handles.unmap(handle)), "the tensor is not mapped");
+        handles.take(handle).unwrap();
+        assert!(matches!(handles.take(handle), Err(Fault::BadHandle(..))));
+    }
+
+    #[test]
+    fn tensors_of_sinks_and_of_the_host_are_not_taken() {
+        let handles = Handles::default();
+        let hosts = handles.hold(hosts());
+        assert_eq!(refusal(handles.take(hosts)), "the plugin did not create the tensor");
+        let sinks =
+            handles.hold(Held::Tensor(Slot::of_sink(Values::F32(ArcArray::zeros(IxDyn(&[1]))))));
+        let expected = "the tensor is the sink's and goes with it";
+        assert_eq!(refusal(handles.take(sinks)), expected);
+        assert_eq!(refusal(handles.give_up(sinks)), expected);
+        handles.take_back(sinks);
+        assert!(matches!(handles.values(sinks), Err(Fault::BadHandle(..))));
+    }
+
+    #[test]
+    fn values_that_were_shared_are_not_changed_by_writing() {
+        let handles = Handles::default();
+        let handle = handles.hold(small());
+        let shared = handles.values(handle).unwrap();
+        let Values::F32(before) = &shared else { panic!("{shared:?}") };
+        let view = handles.map(handle, CS_WRITE).unwrap();
+        assert_ne!(view.data.cast_const().cast::<f32>(), before.as_ptr());
+    }
+
+    fn hosts() -> Held {
+        Held::Tensor(Slot::of_host(Values::F32(ArcArray::zeros(IxDyn(&[1])))))
+    }
+
+    fn refusal<T>(outcome: Result<T, Fault>) -> String {
+        outcome.map_or_else(|fault| fault.to_string(), |_| "accepted".to_owned())
     }
 
     #[test]

@@ -90,8 +90,8 @@ mod tests {
 
     use super::*;
 
-    fn map() -> Option<Values> {
-        Some(Values::F32(ArcArray::zeros(IxDyn(&[2, 4, 4]))))
+    fn map() -> Values {
+        Values::F32(ArcArray::zeros(IxDyn(&[2, 4, 4])))
     }
 
     fn meta(axes: &[&str]) -> String {
@@ -112,7 +112,7 @@ mod tests {
     fn figures_must_show_what_was_emitted() {
         let mut results = Results::default();
         let axes = meta(&["image", "row", "column"]);
-        results.add(CS_EMIT_ARRAY, "map", &axes, map()).unwrap();
+        results.add(CS_EMIT_ARRAY, "map", &axes, Some(map())).unwrap();
         let fault = results.add(CS_EMIT_FIGURE, "shown", &figure("mop", 0), None).unwrap_err();
         assert_eq!(fault.to_string(), "figure `shown`: there is no array `mop`");
         let fault = results.add(CS_EMIT_FIGURE, "shown", &figure("map", 2), None).unwrap_err();
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_plugin_that_overlooks_a_refusal_does_not_get_away_with_it() {
         let mut results = Results::default();
-        results.add(CS_EMIT_ARRAY, "map", &meta(&["image"]), map()).unwrap_err();
+        results.add(CS_EMIT_ARRAY, "map", &meta(&["image"]), Some(map())).unwrap_err();
         let error = results.finish("p/a").unwrap_err();
         assert_eq!(error.kind(), "invalid_result");
         assert!(error.to_string().starts_with("p/a: array `map` of shape [2, 4, 4]"), "{error}");

@@ -83,14 +83,15 @@ unsafe fn slice<'a, T>(first: *const T, length: usize, what: &str) -> Result<&'a
     Ok(unsafe { std::slice::from_raw_parts(first, length) })
 }
 
-/// Writes a result where the plugin wants it.
+/// Computes a result and writes it where the plugin wants it; does neither where that is nowhere.
 ///
 /// # Safety
 /// Where it is not null, `out` must be writable.
-unsafe fn put<T>(out: *mut T, value: T) -> Result<(), Fault> {
+unsafe fn put<T>(out: *mut T, value: impl FnOnce() -> Result<T, Fault>) -> Result<(), Fault> {
     if out.is_null() || !out.is_aligned() {
         return Err(Fault::Invalid("the place for the result is null or not aligned".to_owned()));
     }
+    let value = value()?;
     // SAFETY: not null, aligned, and writable by contract.
     unsafe { out.write(value) };
     Ok(())

@@ -78,12 +78,11 @@ impl Run<'_> {
         let mut deliver = |first: usize, count: usize, arrays: Vec<Values>| {
             let tensors: Vec<u64> = arrays
                 .into_iter()
-                .map(|values| self.handles.hold(Held::Tensor(Slot::of_host(values))))
+                .map(|values| self.handles.hold(Held::Tensor(Slot::of_sink(values))))
                 .collect();
             let status = sink(first as u64, count as u64, &tensors);
             for tensor in tensors {
-                // The plugin may have emitted or released it.
-                let _ = self.handles.release(tensor);
+                self.handles.take_back(tensor);
             }
             if status == CsStatus::OK {
                 return Ok(());

@@ -15,7 +15,9 @@ pub(super) static TABLE: CsDatasetApi = CsDatasetApi {
 
 unsafe extern "C" fn len(run: *mut CsRun, dataset: CsDataset, out: *mut u64) -> CsStatus {
     // SAFETY: the run is the plugin's own; `out` is writable.
-    unsafe { guarded(run, |run| put(out, run.handles.dataset(dataset)?.images().len() as u64)) }
+    unsafe {
+        guarded(run, |run| put(out, || Ok(run.handles.dataset(dataset)?.images().len() as u64)))
+    }
 }
 
 unsafe extern "C" fn item(
@@ -29,14 +31,15 @@ unsafe extern "C" fn item(
     // stays where it is until this thread's next call of this function.
     unsafe {
         guarded(run, |run| {
-            if !json.is_null() {
-                let text = run.item(dataset, index)?;
-                run.keep_item(text, |text| put(json, CsStr::new(text)))?;
-            }
+            // Both are computed before either is written.
+            let text = if json.is_null() { None } else { Some(run.item(dataset, index)?) };
             if !tensor.is_null() {
-                put(tensor, run.item_input(dataset, index)?)?;
+                put(tensor, || run.item_input(dataset, index))?;
             }
-            Ok(())
+            match text {
+                Some(text) => run.keep_item(text, |text| put(json, || Ok(CsStr::new(text)))),
+                None => Ok(()),
+            }
         })
     }
 }
@@ -48,7 +51,7 @@ unsafe extern "C" fn pixels(
     out: *mut CsTensor,
 ) -> CsStatus {
     // SAFETY: the run is the plugin's own; `out` is writable.
-    unsafe { guarded(run, |run| put(out, run.pixels(dataset, index)?)) }
+    unsafe { guarded(run, |run| put(out, || run.pixels(dataset, index))) }
 }
 
 unsafe extern "C" fn from_tensor(
@@ -57,5 +60,5 @@ unsafe extern "C" fn from_tensor(
     out: *mut CsDataset,
 ) -> CsStatus {
     // SAFETY: the run is the plugin's own; `out` is writable.
-    unsafe { guarded(run, |run| put(out, run.dataset_of(tensor)?)) }
+    unsafe { guarded(run, |run| put(out, || run.dataset_of(tensor))) }
 }

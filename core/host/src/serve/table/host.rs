@@ -105,8 +105,8 @@ unsafe extern "C" fn param_bool(run: *mut CsRun, key: CsStr, out: *mut u32) -> C
     // SAFETY: the run is the plugin's own; `key` is borrowed for this call; `out` is writable.
     unsafe {
         guarded(run, |run| {
-            let value = run.typed(text(key, "the key")?, "true or false", Value::as_bool)?;
-            put(out, u32::from(value))
+            let key = text(key, "the key")?;
+            put(out, || Ok(u32::from(run.typed(key, "true or false", Value::as_bool)?)))
         })
     }
 }
@@ -115,7 +115,8 @@ unsafe extern "C" fn param_i64(run: *mut CsRun, key: CsStr, out: *mut i64) -> Cs
     // SAFETY: as in `param_bool`.
     unsafe {
         guarded(run, |run| {
-            put(out, run.typed(text(key, "the key")?, "a whole number", Value::as_i64)?)
+            let key = text(key, "the key")?;
+            put(out, || run.typed(key, "a whole number", Value::as_i64))
         })
     }
 }
@@ -123,7 +124,10 @@ unsafe extern "C" fn param_i64(run: *mut CsRun, key: CsStr, out: *mut i64) -> Cs
 unsafe extern "C" fn param_f64(run: *mut CsRun, key: CsStr, out: *mut f64) -> CsStatus {
     // SAFETY: as in `param_bool`.
     unsafe {
-        guarded(run, |run| put(out, run.typed(text(key, "the key")?, "a number", Value::as_f64)?))
+        guarded(run, |run| {
+            let key = text(key, "the key")?;
+            put(out, || run.typed(key, "a number", Value::as_f64))
+        })
     }
 }
 
@@ -131,14 +135,20 @@ unsafe extern "C" fn param_str(run: *mut CsRun, key: CsStr, out: *mut CsStr) -> 
     // SAFETY: as in `param_bool`. The text is the run's, which never changes its parameters.
     unsafe {
         guarded(run, |run| {
-            put(out, CsStr::new(run.typed(text(key, "the key")?, "text", Value::as_str)?))
+            let key = text(key, "the key")?;
+            put(out, || Ok(CsStr::new(run.typed(key, "text", Value::as_str)?)))
         })
     }
 }
 
 unsafe extern "C" fn param_count(run: *mut CsRun, key: CsStr, out: *mut u64) -> CsStatus {
     // SAFETY: as in `param_bool`.
-    unsafe { guarded(run, |run| put(out, run.parameter_count(text(key, "the key")?))) }
+    unsafe {
+        guarded(run, |run| {
+            let key = text(key, "the key")?;
+            put(out, || Ok(run.parameter_count(key)))
+        })
+    }
 }
 
 unsafe extern "C" fn param_handle(
@@ -150,7 +160,10 @@ unsafe extern "C" fn param_handle(
 ) -> CsStatus {
     // SAFETY: as in `param_bool`.
     unsafe {
-        guarded(run, |run| put(out, run.parameter_handle(text(key, "the key")?, index, kind)?))
+        guarded(run, |run| {
+            let key = text(key, "the key")?;
+            put(out, || run.parameter_handle(key, index, kind))
+        })
     }
 }
 

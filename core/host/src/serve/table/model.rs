@@ -23,13 +23,13 @@ pub(super) static TABLE: CsModelApi = CsModelApi {
 
 unsafe extern "C" fn current(run: *mut CsRun, out: *mut CsModel) -> CsStatus {
     // SAFETY: the run is the plugin's own; `out` is writable.
-    unsafe { guarded(run, |run| put(out, run.current_model())) }
+    unsafe { guarded(run, |run| put(out, || Ok(run.current_model()))) }
 }
 
 unsafe extern "C" fn describe(run: *mut CsRun, model: CsModel, out: *mut CsStr) -> CsStatus {
     // SAFETY: the run is the plugin's own; `out` is writable. The run holds the model, and the
     // model keeps its description, until the run ends.
-    unsafe { guarded(run, |run| put(out, CsStr::new(run.handles.model(model)?.json()))) }
+    unsafe { guarded(run, |run| put(out, || Ok(CsStr::new(run.handles.model(model)?.json())))) }
 }
 
 unsafe extern "C" fn parameter(
@@ -43,7 +43,7 @@ unsafe extern "C" fn parameter(
     unsafe {
         guarded(run, |run| {
             let (layer, name) = (text(layer, "the layer")?, text(name, "the name")?);
-            put(out, run.layer_parameter(model, layer, name)?)
+            put(out, || run.layer_parameter(model, layer, name))
         })
     }
 }
@@ -111,7 +111,8 @@ unsafe extern "C" fn receptive_field(
                     _ => None,
                 },
             };
-            put(out, run.receptive_field(model, text(value, "the value")?, position)?)
+            let value = text(value, "the value")?;
+            put(out, || run.receptive_field(model, value, position))
         })
     }
 }

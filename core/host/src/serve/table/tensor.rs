@@ -28,8 +28,8 @@ unsafe extern "C" fn create(
             if ndim as usize > MAX_RANK {
                 return Err(Fault::Invalid(format!("{ndim} axes are more than {MAX_RANK}")));
             }
-            let slot = Slot::zeros(dtype, slice(shape, ndim as usize, "the shape")?)?;
-            put(out, run.handles.hold(Held::Tensor(slot)))
+            let shape = slice(shape, ndim as usize, "the shape")?;
+            put(out, || Ok(run.handles.hold(Held::Tensor(Slot::zeros(dtype, shape)?))))
         })
     }
 }
@@ -41,7 +41,7 @@ unsafe extern "C" fn map(
     out: *mut CsView,
 ) -> CsStatus {
     // SAFETY: the run is the plugin's own; `out` is writable.
-    unsafe { guarded(run, |run| put(out, view(&run.handles.map(tensor, mode)?))) }
+    unsafe { guarded(run, |run| put(out, || Ok(view(&run.handles.map(tensor, mode)?)))) }
 }
 
 unsafe extern "C" fn unmap(run: *mut CsRun, tensor: CsTensor) -> CsStatus {
@@ -51,7 +51,7 @@ unsafe extern "C" fn unmap(run: *mut CsRun, tensor: CsTensor) -> CsStatus {
 
 unsafe extern "C" fn release(run: *mut CsRun, tensor: CsTensor) -> CsStatus {
     // SAFETY: the run is the plugin's own.
-    unsafe { guarded(run, |run| run.handles.release(tensor)) }
+    unsafe { guarded(run, |run| run.handles.give_up(tensor)) }
 }
 
 fn view(mapped: &Mapped) -> CsView {
