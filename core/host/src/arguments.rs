@@ -275,3 +275,39 @@ fn synonyms(label: &str) -> impl Iterator<Item = &str> {
 fn error_at(place: &Place<'_>, message: String, help: Option<String>) -> ParameterError {
     ParameterError { key: place.key.to_owned(), message, help }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use convscope_data::Preset;
+
+    use super::*;
+    use crate::testing::network;
+
+    fn model() -> Model {
+        let network = network();
+        let score = network.find("scores").unwrap();
+        let labels = ["tench, Tinca tinca", "crane", "tiger cat", "Egyptian cat, tinca", "crane"];
+        Model::new(Path::new("small.onnx"), network, score).with(Preset::Raw, &labels)
+    }
+
+    #[test]
+    fn a_class_is_found_by_its_label_or_one_of_its_synonyms() {
+        let class = |label| class_of_label(&model(), label);
+        assert_eq!(class("tench, Tinca tinca"), Ok(0));
+        assert_eq!(class("Tench"), Ok(0));
+        assert_eq!(class("Tinca tinca"), Ok(0));
+        assert_eq!(class("tinca"), Ok(3));
+        assert_eq!(class("tiger cat"), Ok(2));
+    }
+
+    #[test]
+    fn labels_of_several_classes_and_of_none_are_refused() {
+        let class = |label| class_of_label(&model(), label).unwrap_err();
+        assert_eq!(class("crane"), "`crane` is the name of classes 1 and 4: give a number");
+        let unknown = class("tiger cut");
+        assert!(unknown.contains("there is no class `tiger cut`; did you mean `tiger cat`"));
+        assert_eq!(class("aardvark"), "there is no class `aardvark`");
+    }
+}

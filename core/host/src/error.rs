@@ -91,6 +91,14 @@ pub enum HostError {
         /// Where the card would be.
         card: PathBuf,
     },
+    /// The model card names a value that the model does not have.
+    #[error("model card {}: scores: {source}", card.display())]
+    Card {
+        /// The card.
+        card: PathBuf,
+        /// What is wrong.
+        source: Box<HostError>,
+    },
     /// The labels do not fit the model.
     #[error("{} has {count} labels, but the model has {classes} classes", path.display())]
     LabelCount {
@@ -157,14 +165,6 @@ pub enum HostError {
         /// Which result, and what is wrong with it.
         reason: String,
     },
-    /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
     /// The session's threads cannot be started.
     #[error("cannot start threads: {0}")]
     Threads(#[source] rayon::ThreadPoolBuildError),
@@ -203,6 +203,7 @@ impl HostError {
             Self::NotANumber { .. } => "not_a_number",
             Self::UnknownRule { .. } => "unknown_rule",
             Self::NoCard { .. } => "no_card",
+            Self::Card { .. } => "invalid_card",
             Self::LabelCount { .. } => "invalid_labels",
             Self::Model { .. } | Self::Onnx { .. } => "invalid_model",
             Self::Images { .. } => "invalid_images",
@@ -212,7 +213,6 @@ impl HostError {
             Self::Analysis { .. } => "analysis_failed",
             Self::Misbehaved { .. } => "plugin_misbehaved",
             Self::BadResult { .. } => "invalid_result",
-            Self::Read { .. } => "unreadable_file",
             Self::Threads(_) => "no_threads",
             Self::Data(_) => "invalid_data",
             Self::Network(_) | Self::Layer(_) => "invalid_network",
@@ -256,7 +256,9 @@ impl HostError {
             Self::Memory { .. } => {
                 Some("give more with --memory, or use a smaller model or input".to_owned())
             }
-            Self::Analysis { cause: Some(cause), .. } => cause.help(),
+            Self::Analysis { cause: Some(cause), .. } | Self::Card { source: cause, .. } => {
+                cause.help()
+            }
             _ => None,
         }
     }

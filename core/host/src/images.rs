@@ -250,3 +250,6 @@ fn class_of(model: &Model, entry: &Entry, label: &str) -> Result<usize, HostErro
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

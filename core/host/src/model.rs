@@ -51,7 +51,10 @@ impl Model {
         let preset = options.preprocess.or(session).map(Preprocessing::preset);
         let network = loaded.network;
         let score = match card.as_ref().and_then(|card| card.scores.as_deref()) {
-            Some(name) => translate::value(&network, name)?,
+            Some(name) => translate::value(&network, name).map_err(|error| {
+                let (card, source) = (path.with_extension("toml"), Box::new(error));
+                HostError::Card { card, source }
+            })?,
             None => loaded.scores,
         };
         let labels = options.labels.clone().or(card.as_ref().and_then(|card| card.labels.clone()));
@@ -85,6 +88,14 @@ impl Model {
             description,
             json: OnceLock::new(),
         }
+    }
+
+    /// Adds what a card and a file of labels would say.
+    #[cfg(test)]
+    pub(crate) fn with(mut self, preset: Preset, labels: &[&str]) -> Self {
+        self.preprocessing = Some(Preprocessing::preset(preset));
+        self.description.labels = labels.iter().map(|&label| label.to_owned()).collect();
+        self
     }
 
     fn take_labels(&mut self, path: &Path) -> Result<(), HostError> {
