@@ -1,1 +1,39 @@
 //! What a Rhai script may say.
+//!
+//! A script loads models and images, calls analyses, and fills a report. It gets all of these
+//! through the trait [`Workbench`], which the program implements with its host; this crate knows
+//! neither plugins nor networks. [`run`] runs a script and hands back what it leaves behind.
+//!
+//! Scripts come from strangers, too: they read only what [`Reach`] allows, write nothing
+//! themselves, and every loop, string, list and array has a limit ([`ScriptOptions`]).
+#![forbid(unsafe_code)]
+
+mod check;
+mod convert;
+mod engine;
+mod error;
+mod explain;
+mod imports;
+mod options;
+mod outcome;
+mod parameters;
+mod reach;
+mod register;
+mod run;
+mod sources;
+mod span;
+mod state;
+mod suggest;
+mod throw;
+mod value;
+mod workbench;
+
+pub use error::{Diagnostic, Frame, Place, ScriptError};
+pub use options::ScriptOptions;
+pub use outcome::{AnalysisRun, Entry, Report, SavedArray, ScriptOutcome, ScriptSource};
+pub use reach::Reach;
+pub use run::run;
+pub use workbench::{
+    Argument, Failure, ImageLabels, ImageOptions, ModelOptions, Prediction, ScriptImages,
+    ScriptModel, Workbench,
+};

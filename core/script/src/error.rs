@@ -1,0 +1,129 @@
+//! Why a script did not run to its end.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why a script did not run to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScriptError {
+    /// The user stopped it.
+    #[error("stopped by the user")]
+    Cancelled,
+    /// Something is wrong with the script, or what it asked for failed.
+    #[error("{0}")]
+    Mistake(Box<Diagnostic>),
+    /// The system gave no thread to run it in.
+    #[error("cannot start a thread for the script: {source}")]
+    Thread {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file of the script cannot be read.
+    #[error("cannot read the script `{}`: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A mistake, and where in the script it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What went wrong, in snake case, for programs.
+    pub kind: String,
+    /// What went wrong, for people; no capital at the start, no full stop at the end.
+    pub message: String,
+    /// The parameter or option that is to blame.
+    pub key: Option<String>,
+    /// Where. Absent when no line is to blame, such as for a wrong `--set`.
+    pub place: Option<Place>,
+    /// What the marked words should have been: `did you mean …?`
+    pub label: Option<String>,
+    /// What to do; may have several lines.
+    pub help: Option<String>,
+    /// The calls that led there, the innermost first.
+    pub stack: Vec<Frame>,
+}
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// What stands in the file.
+    pub source: Arc<str>,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The marked words, in characters from the beginning of the source.
+    pub span: Range<usize>,
+}
+
+/// A call that led to a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What was called or imported: `describe`, `a closure`, `import`.
+    pub function: String,
+    /// Where it was called from, if that is known.
+    pub place: Option<Place>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Diagnostic> for ScriptError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Mistake(Box::new(diagnostic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_says_what_happened() {
+        let io = || std::io::Error::other("disk on fire");
+        assert_eq!(ScriptError::Cancelled.to_string(), "stopped by the user");
+        assert_eq!(
+            ScriptError::Thread { source: io() }.to_string(),
+            "cannot start a thread for the script: disk on fire"
+        );
+        assert_eq!(
+            ScriptError::Unreadable { path: "a.rhai".into(), source: io() }.to_string(),
+            "cannot read the script `a.rhai`: disk on fire"
+        );
+        let place =
+            Place { path: "a.rhai".into(), source: "x".into(), line: 1, column: 1, span: 0..1 };
+        let mistake = Diagnostic {
+            kind: "unknown_variable".into(),
+            message: "unknown variable `x`".into(),
+            key: None,
+            place: Some(place),
+            label: None,
+            help: None,
+            stack: Vec::new(),
+        };
+        assert_eq!(ScriptError::from(mistake).to_string(), "a.rhai:1:1: unknown variable `x`");
+    }
+}

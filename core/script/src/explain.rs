@@ -1,0 +1,269 @@
+//! What Rhai says went wrong, said to people: in plain words, at the right word of the script.
+
+use std::path::{Path, PathBuf};
+
+use convscope_protocol::PluginDescriptor;
+use rhai::{Dynamic, Engine, EvalAltResult, LexError, ParseErrorType, Position};
+
+use crate::engine::{CALL_LEVELS, MODULES};
+use crate::error::Frame;
+use crate::sources::Sources;
+use crate::suggest::{listed, nearest};
+use crate::{Diagnostic, Failure, ScriptError, check, parameters, throw};
+
+/// Turns an error of the engine into one for people.
+pub(crate) fn explain(
+    error: Box<EvalAltResult>,
+    script: &Path,
+    engine: &Engine,
+    sources: &Sources,
+    plugins: &[PluginDescriptor],
+) -> ScriptError {
+    let mut path = script.to_path_buf();
+    let mut stack = Vec::new();
+    let mut error = error;
+    loop {
+        let (function, within, inner, position) = match *error {
+            EvalAltResult::ErrorInFunctionCall(function, within, inner, position) => {
+                (called(&function), within, inner, position)
+            }
+            EvalAltResult::ErrorInModule(within, inner, position) => {
+                ("import".to_owned(), within, inner, position)
+            }
+            other => {
+                *error = other;
+                break;
+            }
+        };
+        stack.push(Frame { function, place: sources.place(&path, position) });
+        if !within.is_empty() {
+            path = PathBuf::from(within);
+        }
+        error = inner;
+    }
+    stack.reverse();
+    if matches!(*error, EvalAltResult::ErrorTerminated(..)) {
+        return ScriptError::Cancelled;
+    }
+    let position = error.take_position();
+    let failure = in_words(&error, engine, sources, plugins, &path);
+    place(failure, position, &path, sources, stack).into()
+}
+
+/// Turns a failure at a position into a diagnostic: at the key that is to blame where it is
+/// written there, else at the position.
+pub(crate) fn place(
+    failure: Failure,
+    position: Position,
+    path: &Path,
+    sources: &Sources,
+    stack: Vec<Frame>,
+) -> Diagnostic {
+    let tree = sources.get(path).and_then(|script| script.tree);
+    let key = failure.key.as_deref().zip(tree.as_ref());
+    let written = key.and_then(|(key, tree)| check::literal_key(tree, position, key));
+    let unknown = failure.kind.starts_with("unknown_");
+    let position = match written {
+        Some((name, _)) if unknown => name,
+        Some((_, value)) => value,
+        None => position,
+    };
+    // The suggestion stands at the word itself, what else there is to say below.
+    let (label, help) = match failure.help {
+        Some(help) if help.starts_with("did you mean") => match help.split_once('\n') {
+            Some((label, rest)) => (Some(label.to_owned()), Some(rest.to_owned())),
+            None => (Some(help), None),
+        },
+        help => (None, help),
+    };
+    Diagnostic {
+        kind: failure.kind,
+        message: failure.message,
+        key: failure.key,
+        place: sources.place(path, position),
+        label,
+        help,
+        stack,
+    }
+}
+
+fn called(function: &str) -> String {
+    if function.starts_with("anon$") { "a closure".to_owned() } else { function.to_owned() }
+}
+
+fn in_words(
+    error: &EvalAltResult,
+    engine: &Engine,
+    sources: &Sources,
+    plugins: &[PluginDescriptor],
+    path: &Path,
+) -> Failure {
+    match error {
+        EvalAltResult::ErrorParsing(kind, _) => parse_error(kind, sources, path),
+        EvalAltResult::ErrorRuntime(value, _) => thrown(value),
+        EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name, sources, path),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            unknown_function(signature, engine, plugins)
+        }
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            Failure::new("unknown_property", format!("the map has no entry `{name}`"))
+        }
+        EvalAltResult::ErrorTooManyOperations(_) => {
+            let message = format!("stopped after {} operations", engine.max_operations());
+            Failure::new("too_many_operations", message).with_help(
+                "is there a loop without end? `--max-operations N` allows more, 0 any number; an \
+                 operation on a whole array counts as one",
+            )
+        }
+        EvalAltResult::ErrorStackOverflow(_) => {
+            let message = format!("more than {CALL_LEVELS} calls inside one another");
+            Failure::new("too_many_calls", message)
+                .with_help("does a function call itself without end?")
+        }
+        EvalAltResult::ErrorTooManyModules(_) => {
+            Failure::new("too_many_imports", format!("more than {MODULES} imports"))
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what, engine),
+        EvalAltResult::ErrorMismatchDataType(wanted, given, _)
+        | EvalAltResult::ErrorMismatchOutputType(wanted, given, _) => {
+            let (wanted, given) = (in_script_words(wanted), in_script_words(given));
+            Failure::new("wrong_type", format!("{wanted} is wanted here, not {given}"))
+        }
+        EvalAltResult::ErrorFor(_) => {
+            Failure::new("wrong_type", "`for` needs a list, a range or a string")
+        }
+        other => Failure::new("script_error", plain(&other.to_string())),
+    }
+}
+
+fn thrown(value: &Dynamic) -> Failure {
+    throw::caught(value).unwrap_or_else(|| {
+        let text = value.to_string();
+        Failure::new("thrown", if text.is_empty() { "the script gave up".to_owned() } else { text })
+    })
+}
+
+fn too_large(what: &str, engine: &Engine) -> Failure {
+    let what = what.to_lowercase();
+    let (what, limit) = if what.contains("string") {
+        ("a string", format!("{} bytes", engine.max_string_size()))
+    } else if what.contains("map") {
+        ("a map", format!("{} entries", engine.max_map_size()))
+    } else {
+        ("a list", format!("{} entries", engine.max_array_size()))
+    };
+    Failure::new("too_large", format!("{what} grew beyond {limit}"))
+        .with_help("numbers in bulk belong into the arrays of results, not into lists")
+}
+
+fn unknown_variable(name: &str, sources: &Sources, path: &Path) -> Failure {
+    let failure = Failure::new("unknown_variable", format!("unknown variable `{name}`"));
+    let text = sources.get(path).map(|script| script.text).unwrap_or_default();
+    let declared = declared(&text);
+    match nearest(name, declared.iter().map(String::as_str)) {
+        Some(other) => failure.with_help(format!("did you mean `{other}`?")),
+        None => failure,
+    }
+}
+
+/// Returns the words after `let`, `const`, `for` and `as`. For suggestions: a script that does not
+/// parse has no tree to ask.
+fn declared(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    words
+        .windows(2)
+        .filter(|pair| ["let", "const", "for", "as"].contains(&pair[0]))
+        .map(|pair| pair[1].to_owned())
+        .collect()
+}
+
+/// Explains a call to which no function fits, from Rhai's `name (type, type)`.
+fn unknown_function(signature: &str, engine: &Engine, plugins: &[PluginDescriptor]) -> Failure {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
+    let types = &in_script_words(types.trim_end_matches(')'));
+    if let Some(known) = parameters::of_method(plugins, name) {
+        let message =
+            format!("`{name}` takes one map of named parameters, not {}", or_nothing(types));
+        let known = parameters::signatures(&known);
+        return Failure::new("wrong_type", message)
+            .with_help(format!("write `model.{name}(#{{ … }})`; parameters: {known}"));
+    }
+    let is_word = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    let signatures: Vec<String> = engine
+        .collect_fn_metadata(
+            None,
+            |info| (info.metadata.name == name).then(|| info.metadata.gen_signature(Into::into)),
+            false,
+        )
+        .into_iter()
+        .collect();
+    if !is_word {
+        let message = format!("`{name}` does not work with {}", or_nothing(types));
+        return Failure::new("wrong_type", message);
+    }
+    if check::native_names(engine).contains(name) {
+        let failure =
+            Failure::new("wrong_type", format!("`{name}` does not take {}", or_nothing(types)));
+        return if signatures.is_empty() {
+            failure
+        } else {
+            let signatures: Vec<&str> = signatures.iter().map(String::as_str).collect();
+            failure.with_help(format!("it is {}", in_script_words(&listed(signatures, 4))))
+        };
+    }
+    let failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
+    let names = check::native_names(engine);
+    match nearest(name, names.iter().map(String::as_str)) {
+        Some(other) => failure.with_help(format!("did you mean `{other}`?")),
+        None => failure,
+    }
+}
+
+/// Replaces Rust's names of types by those that Rhai's own documentation uses.
+fn in_script_words(types: &str) -> String {
+    types
+        .replace("&str | ImmutableString | String", "string")
+        .replace("String", "string")
+        .replace("i64", "int")
+        .replace("f64", "float")
+}
+
+fn or_nothing(types: &str) -> String {
+    if types.is_empty() { "no arguments".to_owned() } else { format!("({types})") }
+}
+
+fn parse_error(kind: &ParseErrorType, sources: &Sources, path: &Path) -> Failure {
+    let failure = |message: String| Failure::new("syntax", message);
+    match kind {
+        ParseErrorType::VariableUndefined(name) => unknown_variable(name, sources, path),
+        ParseErrorType::ModuleUndefined(name) => {
+            Failure::new("unknown_module", format!("nothing is imported as `{name}`"))
+                .with_help(format!("begin with `import \"…\" as {name};`"))
+        }
+        ParseErrorType::Reserved(word) if word == "eval" => {
+            failure("`eval` is switched off".to_owned())
+                .with_help("scripts are checked before they run, and text made by a script is not")
+        }
+        ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
+            failure("`eval` is switched off".to_owned())
+                .with_help("scripts are checked before they run, and text made by a script is not")
+        }
+        ParseErrorType::UnexpectedEOF => failure("the script ends in the middle".to_owned())
+            .with_help("is a bracket or brace not closed?"),
+        ParseErrorType::ExprTooDeep => {
+            failure("too many expressions inside one another".to_owned())
+                .with_help("give parts of it names with `let`")
+        }
+        other => failure(plain(&other.to_string())),
+    }
+}
+
+/// Takes the capital from the beginning.
+fn plain(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}

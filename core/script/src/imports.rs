@@ -1,0 +1,169 @@
+//! Imports, confined to the script's folder and the installed script library.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::{
+    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
+};
+
+use crate::sources::Sources;
+use crate::state::State;
+use crate::throw::Fallible;
+use crate::{Failure, ScriptOptions, check};
+
+/// Finds what `import "name"` means: `name.rhai` beside the script that imports it, else in the
+/// script library.
+pub(crate) struct Imports {
+    state: Arc<State>,
+    sources: Arc<Sources>,
+    /// Folder of the script, then those of the library; links resolved.
+    roots: Vec<PathBuf>,
+    /// Modules that were read, by path.
+    modules: Mutex<BTreeMap<PathBuf, Shared<Module>>>,
+    /// The imports under way, the outermost first.
+    open: Mutex<Vec<PathBuf>>,
+}
+
+impl Imports {
+    pub(crate) fn new(
+        script: &Path,
+        options: &ScriptOptions,
+        state: Arc<State>,
+        sources: Arc<Sources>,
+    ) -> Self {
+        let folders = script.parent().into_iter().map(Path::to_path_buf);
+        let folders = folders.chain(options.library.iter().cloned());
+        Self {
+            state,
+            sources,
+            roots: folders.filter_map(|folder| folder.canonicalize().ok()).collect(),
+            modules: Mutex::default(),
+            open: Mutex::new(vec![script.to_path_buf()]),
+        }
+    }
+
+    /// Finds the file that a name stands for.
+    fn find(&self, importer: Option<&str>, name: &str) -> Result<PathBuf, Failure> {
+        let inside = !name.is_empty()
+            && !name.contains(['\\', ':'])
+            && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            let message = format!("cannot import `{name}`");
+            return Err(Failure::new("out_of_reach", message).with_help(
+                "an import is a name below the script's folder or the script library, without `..`",
+            ));
+        }
+        let file = format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name));
+        let beside = importer.and_then(|importer| Path::new(importer).parent());
+        let folders: Vec<&Path> =
+            beside.into_iter().chain(self.roots.iter().map(PathBuf::as_path)).collect();
+        for folder in &folders {
+            let Ok(path) = folder.join(&file).canonicalize() else { continue };
+            if self.roots.iter().any(|root| path.starts_with(root)) {
+                return Ok(path);
+            }
+            let message = format!("cannot import `{name}`: it is `{}`", path.display());
+            return Err(Failure::new("out_of_reach", message)
+                .with_help("a link may not lead out of the script's folder"));
+        }
+        let mut searched: Vec<String> =
+            folders.iter().map(|folder| folder.display().to_string()).collect();
+        searched.dedup();
+        Err(Failure::new("not_found", format!("there is no script `{file}` to import"))
+            .with_help(format!("looked in {}", searched.join(", "))))
+    }
+
+    /// Says so when a script is imported while it is being imported.
+    fn refuse_circle(&self, path: &Path) -> Result<(), Failure> {
+        let open = lock(&self.open);
+        let Some(start) = open.iter().position(|other| other == path) else { return Ok(()) };
+        let circle: Vec<String> = open[start..]
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([path])
+            .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            .collect();
+        let message = format!("imports go in a circle: {}", circle.join(" → "));
+        Err(Failure::new("import_circle", message)
+            .with_help("move what both need into a third script"))
+    }
+
+    fn load(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        path: &Path,
+    ) -> Fallible<Shared<Module>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new("unreadable", format!("cannot read `{}`: {error}", path.display()))
+        })?;
+        self.state
+            .ledger()
+            .sources
+            .push(crate::ScriptSource { path: path.to_path_buf(), text: text.clone() });
+        let wrap = |error, position| {
+            let path = path.to_string_lossy().into_owned();
+            Box::new(EvalAltResult::ErrorInModule(path, error, position))
+        };
+        let tree = self
+            .sources
+            .compile(engine, path, &text)
+            .map_err(|error| wrap(error, Position::NONE))?;
+        if let Some(mistake) = check::first_mistake(engine, &tree, &self.state.plugins) {
+            let (failure, position) = mistake;
+            let mut error: Box<EvalAltResult> = failure.into();
+            error.set_position(position);
+            return Err(wrap(error, Position::NONE));
+        }
+        // A scope of its own: a module does not see the variables of who imports it.
+        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &tree)
+            .map_err(|error| wrap(error, Position::NONE))?;
+        Ok(module.into())
+    }
+}
+
+impl ModuleResolver for Imports {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Fallible<Shared<Module>> {
+        let mut global = engine.new_global_runtime_state();
+        self.resolve_raw(engine, &mut global, &mut Scope::new(), path, position)
+    }
+
+    fn resolve_raw(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        _scope: &mut Scope,
+        name: &str,
+        position: Position,
+    ) -> Fallible<Shared<Module>> {
+        let place = |mut error: Box<EvalAltResult>| {
+            if error.position().is_none() {
+                error.set_position(position);
+            }
+            error
+        };
+        let path = self.find(global.source(), name).map_err(|failure| place(failure.into()))?;
+        self.refuse_circle(&path).map_err(|failure| place(failure.into()))?;
+        if let Some(module) = lock(&self.modules).get(&path) {
+            return Ok(Arc::clone(module));
+        }
+        lock(&self.open).push(path.clone());
+        let loaded = self.load(engine, global, &path);
+        lock(&self.open).pop();
+        let module = loaded.map_err(place)?;
+        lock(&self.modules).insert(path, Arc::clone(&module));
+        Ok(module)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

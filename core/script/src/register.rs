@@ -1,0 +1,134 @@
+//! What is offered to scripts, one file per kind of value.
+
+mod analysis;
+mod array;
+mod images;
+mod model;
+mod report;
+mod result;
+mod system;
+
+use std::sync::Arc;
+
+pub(crate) use analysis::unknown_analysis;
+use rhai::{Dynamic, Engine, FuncRegistration, ImmutableString, Map};
+
+use crate::state::State;
+use crate::suggest::{listed, nearest};
+use crate::throw::Fallible;
+use crate::{Failure, convert};
+
+/// Offers everything.
+pub(crate) fn register(engine: &mut Engine, state: &Arc<State>) {
+    analysis::register(engine, state);
+    array::register(engine, state);
+    images::register(engine, state);
+    model::register(engine, state);
+    report::register(engine, state);
+    result::register(engine, state);
+    system::register(engine, state);
+}
+
+/// Functions that take a map of options, with the keys they know; the map is the last argument.
+pub(crate) const OPTION_KEYS: [(&str, &[&str]); 3] =
+    [("add", report::OPTIONS), ("load_images", images::OPTIONS), ("load_model", model::OPTIONS)];
+
+/// Begins a function: its name, its parameters as `name: Type` with the type of the result at the
+/// end, and what it does.
+fn function(name: &str, signature: &[&str], doc: &str) -> FuncRegistration {
+    documented(FuncRegistration::new(name), signature, doc)
+}
+
+/// Begins a property.
+fn property(name: &str, signature: &[&str], doc: &str) -> FuncRegistration {
+    documented(FuncRegistration::new_getter(name), signature, doc)
+}
+
+/// Begins an index operator.
+fn indexer(signature: &[&str], doc: &str) -> FuncRegistration {
+    documented(FuncRegistration::new_index_getter(), signature, doc)
+}
+
+fn documented(function: FuncRegistration, signature: &[&str], doc: &str) -> FuncRegistration {
+    function
+        .in_global_namespace()
+        .with_params_info(signature)
+        .with_comments(doc.lines().map(|line| format!("/// {line}").trim_end().to_owned()))
+}
+
+/// Makes a type answer unknown properties with a list of those it has.
+fn properties<T: rhai::Variant + Clone>(
+    engine: &mut Engine,
+    what: &'static str,
+    names: &'static [&'static str],
+) {
+    let answer = move |_: &mut T, name: ImmutableString| -> Fallible<Dynamic> {
+        let help = nearest(&name, names.iter().copied()).map_or_else(
+            || format!("properties: {}", listed(names.iter().copied(), 20)),
+            |other| format!("did you mean `{other}`?"),
+        );
+        let message = format!("a {what} has no property `{name}`");
+        Err(Failure::new("unknown_property", message).with_help(help).into())
+    };
+    FuncRegistration::new_index_getter().in_global_namespace().register_into_engine(engine, answer);
+}
+
+/// A map of options while it is read.
+struct Options {
+    map: Map,
+}
+
+impl Options {
+    /// Begins to read options.
+    ///
+    /// # Errors
+    ///
+    /// When there is one that the function does not know.
+    fn new(map: Map, known: &[&str]) -> Result<Self, Failure> {
+        if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
+            return Err(unknown_option(key, known));
+        }
+        Ok(Self { map })
+    }
+
+    /// Takes an option; nothing when it is absent or `()`.
+    fn take(&mut self, key: &str) -> Option<Dynamic> {
+        self.map.remove(key).filter(|value| !value.is_unit())
+    }
+
+    /// Takes an option that is a string.
+    fn string(&mut self, key: &str) -> Result<Option<String>, Failure> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let other = convert::described(&value);
+        value.into_string().map(Some).map_err(|_| wrong_type(key, "a string", &other))
+    }
+
+    /// Takes an option that is a whole number from 1 on.
+    fn count(&mut self, key: &str) -> Result<Option<usize>, Failure> {
+        self.take(key).map(|value| count(key, &value)).transpose()
+    }
+}
+
+/// Reads a whole number from 1 on.
+fn count(key: &str, value: &Dynamic) -> Result<usize, Failure> {
+    let number = value
+        .as_int()
+        .map_err(|_| wrong_type(key, "a whole number", &convert::described(value)))?;
+    usize::try_from(number)
+        .ok()
+        .filter(|&number| number > 0)
+        .ok_or_else(|| wrong_type(key, "at least 1", &number.to_string()))
+}
+
+fn wrong_type(key: &str, wanted: &str, given: &str) -> Failure {
+    Failure::new("wrong_type", format!("`{key}` must be {wanted}, not {given}")).with_key(key)
+}
+
+/// Says that an option is not known.
+pub(crate) fn unknown_option(key: &str, known: &[&str]) -> Failure {
+    let mut help = format!("options: {}", listed(known.iter().copied(), 20));
+    if let Some(other) = nearest(key, known.iter().copied()) {
+        help = format!("did you mean `{other}`?\n{help}");
+    }
+    Failure::new("unknown_option", format!("unknown option `{key}`")).with_key(key).with_help(help)
+}

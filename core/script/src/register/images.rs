@@ -1,0 +1,111 @@
+//! Sets of images.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
+
+use super::{Options, function, properties, property, wrong_type};
+use crate::state::State;
+use crate::throw::Fallible;
+use crate::value::Images;
+use crate::{Failure, ImageLabels, ImageOptions, convert};
+
+pub(super) const OPTIONS: &[&str] = &["labels", "limit"];
+
+pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
+    engine.register_type_with_name::<Images>("Images");
+    properties::<Images>(engine, "set of images", &["names"]);
+
+    let doc = "Finds pictures: a folder, a file, a pattern such as `photos/*.jpg`, a CSV file with\n\
+               the columns `file,label,part,x,y,width,height`, raw tensors (`.npy`, `.pb`), or a\n\
+               list of those. Relative paths start at the script.\n\n\
+               Options: `limit`, the number to use at most; `labels`, one class per picture, or a\n\
+               file with one per line.";
+    let shared = Arc::clone(state);
+    function("load_images", &["source: ?", "Images"], doc).register_into_engine(
+        engine,
+        move |context: NativeCallContext, source: Dynamic| -> Fallible<Images> {
+            Ok(load(&shared, &context, &source, Map::new())?)
+        },
+    );
+    let shared = Arc::clone(state);
+    function("load_images", &["source: ?", "options: Map", "Images"], doc).register_into_engine(
+        engine,
+        move |context: NativeCallContext, source: Dynamic, options: Map| -> Fallible<Images> {
+            Ok(load(&shared, &context, &source, options)?)
+        },
+    );
+
+    function("len", &["images: Images", "int"], "How many there are.")
+        .register_into_engine(engine, |images: &mut Images| convert::whole(images.shared().len()));
+    property("names", &["images: Images", "Array"], "The name of each, in order.")
+        .register_into_engine(engine, |images: &mut Images| {
+            images.shared().names().into_iter().map(Dynamic::from).collect::<rhai::Array>()
+        });
+    function("to_string", &["images: Images", "String"], "How many there are, in words.")
+        .register_into_engine(engine, |images: &mut Images| described(images));
+    function("to_debug", &["images: Images", "String"], "As `to_string`.")
+        .register_into_engine(engine, |images: &mut Images| described(images));
+}
+
+fn described(images: &Images) -> String {
+    match images.shared().len() {
+        1 => "1 image".to_owned(),
+        count => format!("{count} images"),
+    }
+}
+
+fn load(
+    state: &State,
+    context: &NativeCallContext,
+    source: &Dynamic,
+    options: Map,
+) -> Result<Images, Failure> {
+    let mut options = Options::new(options, OPTIONS)?;
+    let limit = options.count("limit")?;
+    let labels = options.take("labels").map(|value| labels(state, context, value)).transpose()?;
+    let sources = if let Some(items) = source.read_lock::<rhai::Array>() {
+        items.iter().map(|item| locate(state, context, item)).collect::<Result<Vec<_>, _>>()?
+    } else {
+        vec![locate(state, context, source)?]
+    };
+    if sources.is_empty() {
+        return Err(Failure::new("not_found", "the list of pictures is empty"));
+    }
+    let options = ImageOptions { limit, labels, reach: Arc::clone(&state.reach) };
+    Ok(Images::new(state.workbench.load_images(&sources, &options)?))
+}
+
+fn locate(
+    state: &State,
+    context: &NativeCallContext,
+    source: &Dynamic,
+) -> Result<PathBuf, Failure> {
+    state.reach.check_pattern(&state.locate(context, source)?)
+}
+
+fn labels(
+    state: &State,
+    context: &NativeCallContext,
+    value: Dynamic,
+) -> Result<ImageLabels, Failure> {
+    if value.is_string() {
+        let path = state.locate(context, &value).and_then(|path| state.reach.check(&path));
+        return Ok(ImageLabels::File(path.map_err(|failure| failure.with_key("labels"))?));
+    }
+    let other = convert::described(&value);
+    let Ok(items) = value.into_array() else {
+        return Err(wrong_type("labels", "a list or a path", &other));
+    };
+    let class = |item: Dynamic| {
+        let other = convert::described(&item);
+        match item.as_int() {
+            Ok(number) => Ok(number.to_string()),
+            Err(_) => item
+                .into_string()
+                .map_err(|_| wrong_type("labels", "a list of class numbers or names", &other)),
+        }
+    };
+    Ok(ImageLabels::List(items.into_iter().map(class).collect::<Result<_, _>>()?))
+}

@@ -1,0 +1,79 @@
+//! The report.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, ImmutableString, Map};
+
+use super::{Options, function, properties};
+use crate::outcome::Entry;
+use crate::state::State;
+use crate::throw::Fallible;
+use crate::value::{FigureHandle, Page, Results, TableHandle};
+use crate::{Failure, convert};
+
+pub(super) const OPTIONS: &[&str] = &["caption"];
+
+pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
+    engine.register_type_with_name::<Page>("Report");
+    properties::<Page>(engine, "report", &[]);
+
+    let shared = Arc::clone(state);
+    function("report", &["title: String", "Report"], "Begins the report of this run.")
+        .register_into_engine(engine, move |title: ImmutableString| Page::open(&shared, &title));
+
+    let shared = Arc::clone(state);
+    function("text", &["report: Report", "markdown: String"], "Adds words, written in Markdown.")
+        .register_into_engine(engine, move |page: &mut Page, markdown: ImmutableString| {
+            page.add(&shared, vec![Entry::Text(markdown.to_string())]);
+        });
+
+    let doc = "Adds a figure, a table, or all figures and tables of a result.\n\n\
+               Options: `caption`, words instead of the figure's own.";
+    let shared = Arc::clone(state);
+    function("add", &["report: Report", "what: ?"], doc).register_into_engine(
+        engine,
+        move |page: &mut Page, what: Dynamic| -> Fallible<()> {
+            page.add(&shared, entries(&what, None)?);
+            Ok(())
+        },
+    );
+    let shared = Arc::clone(state);
+    function("add", &["report: Report", "what: ?", "options: Map"], doc).register_into_engine(
+        engine,
+        move |page: &mut Page, what: Dynamic, options: Map| -> Fallible<()> {
+            let caption = Options::new(options, OPTIONS)?.string("caption")?;
+            page.add(&shared, entries(&what, caption)?);
+            Ok(())
+        },
+    );
+
+    let shared = Arc::clone(state);
+    function(
+        "save",
+        &["report: Report"],
+        "Marks the report, as it is now, as what the run writes. Saving again replaces it.",
+    )
+    .register_into_engine(engine, move |page: &mut Page| -> Fallible<()> {
+        Ok(page.save(&shared)?)
+    });
+}
+
+fn entries(what: &Dynamic, caption: Option<String>) -> Result<Vec<Entry>, Failure> {
+    if let Some(result) = what.read_lock::<Results>() {
+        return result.entries(caption.as_ref());
+    }
+    if let Some(figure) = what.read_lock::<FigureHandle>() {
+        return Ok(vec![figure.entry(caption)]);
+    }
+    if let Some(table) = what.read_lock::<TableHandle>() {
+        return Ok(vec![table.entry(caption)]);
+    }
+    let message =
+        format!("a report takes results, figures and tables, not {}", convert::described(what));
+    let help = if what.is_string() {
+        "words are added with `page.text(…)`"
+    } else {
+        "a result's figures: `page.add(result)`, or one of them: `page.add(result.figure(\"…\"))`"
+    };
+    Err(Failure::new("wrong_type", message).with_help(help))
+}

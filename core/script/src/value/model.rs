@@ -1,0 +1,62 @@
+//! A loaded model.
+
+use std::sync::Arc;
+
+use convscope_protocol::LayerDescription;
+use rhai::{Dynamic, Map};
+
+use crate::suggest::{listed, nearest};
+use crate::{Failure, ScriptModel, convert};
+
+/// A handle of a loaded model.
+#[derive(Clone)]
+pub(crate) struct Model(Arc<dyn ScriptModel>);
+
+impl Model {
+    pub(crate) fn new(model: Arc<dyn ScriptModel>) -> Self {
+        Self(model)
+    }
+
+    pub(crate) fn get(&self) -> &dyn ScriptModel {
+        self.0.as_ref()
+    }
+
+    /// Finds a layer by its exact name.
+    pub(crate) fn layer(&self, name: &str) -> Result<&LayerDescription, Failure> {
+        let layers = &self.0.description().layers;
+        if let Some(layer) = layers.iter().find(|layer| layer.name == name) {
+            return Ok(layer);
+        }
+        let names = || layers.iter().map(|layer| layer.name.as_str());
+        let below = format!("{name}/");
+        let inside: Vec<&str> = names().filter(|other| other.starts_with(&below)).collect();
+        let help = match nearest(name, names()) {
+            Some(other) => format!("did you mean `{other}`?"),
+            None if !inside.is_empty() => {
+                format!("below `{name}` there are {}", listed(inside, 8))
+            }
+            None => format!("layers: {}", listed(names(), 12)),
+        };
+        let message = format!("the model `{}` has no layer `{name}`", self.0.description().name);
+        Err(Failure::new("unknown_layer", message).with_help(help))
+    }
+}
+
+/// Describes a layer as a map.
+pub(crate) fn layer_map(layer: &LayerDescription) -> Map {
+    let whole = |number: usize| Dynamic::from(convert::whole(number));
+    let list =
+        |numbers: &[usize]| numbers.iter().copied().map(whole).collect::<rhai::Array>().into();
+    let pair = |pair: Option<[usize; 2]>| pair.map_or(Dynamic::UNIT, |pair| list(&pair));
+    let inputs: rhai::Array = layer.inputs.iter().cloned().map(Dynamic::from).collect();
+    Map::from([
+        ("name".into(), layer.name.clone().into()),
+        ("kind".into(), layer.kind.clone().into()),
+        ("shape".into(), list(&layer.shape)),
+        ("inputs".into(), inputs.into()),
+        ("receptive_field".into(), pair(layer.receptive_field)),
+        ("stride".into(), pair(layer.stride)),
+        ("multiply_adds".into(), Dynamic::from(layer.multiply_adds.cast_signed())),
+        ("parameters".into(), Dynamic::from(layer.parameters.cast_signed())),
+    ])
+}
