@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use convscope_protocol::figure::FigureContent as FigureKind;
-use convscope_protocol::{Figure, Findings, Table};
+use convscope_protocol::{Array, Figure, Findings, Table};
 
 use crate::chart::{Scene, list};
 use crate::figure::{self, DrawnFigure};
@@ -18,6 +18,15 @@ pub(crate) struct Content<'a> {
     pub(crate) title: &'a str,
     pub(crate) results: Vec<ResultContent<'a>>,
     pub(crate) sections: Vec<Section<'a>>,
+    pub(crate) files: Vec<FileContent<'a>>,
+}
+
+/// An array as a file of its own.
+#[derive(Debug)]
+pub(crate) struct FileContent<'a> {
+    pub(crate) array: &'a Array,
+    /// Relative to the folder.
+    pub(crate) path: &'a str,
 }
 
 /// Findings, and the files that hold them.
@@ -73,10 +82,11 @@ impl<'a> Content<'a> {
             results: Vec::new(),
             names: Names::default(),
             figures: 0,
+            files: Vec::new(),
         };
-        let sections =
-            report.entries.iter().map(|entry| builder.section(entry)).collect::<Result<_, _>>()?;
-        Ok(Self { title: &report.title, results: builder.results, sections })
+        let sections = report.entries.iter().map(|entry| builder.section(entry));
+        let sections = sections.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(Self { title: &report.title, results: builder.results, sections, files: builder.files })
     }
 
     /// Returns all figures in order.
@@ -94,7 +104,7 @@ fn digits(report: &Report) -> usize {
     let figures = |entry: &Entry| match entry {
         Entry::Findings { findings, .. } => findings.figures.len(),
         Entry::Figure { .. } => 1,
-        Entry::Text(_) | Entry::Table { .. } => 0,
+        Entry::Text(_) | Entry::Table { .. } | Entry::File { .. } => 0,
     };
     let count: usize = report.entries.iter().map(figures).sum();
     count.to_string().len().max(2)
@@ -106,11 +116,13 @@ struct Builder<'a, 'p> {
     results: Vec<ResultContent<'a>>,
     names: Names,
     figures: usize,
+    files: Vec<FileContent<'a>>,
 }
 
 impl<'a> Builder<'a, '_> {
-    fn section(&mut self, entry: &'a Entry) -> Result<Section<'a>, ReportError> {
-        Ok(match entry {
+    /// Returns what an entry shows on the page, if it shows something.
+    fn section(&mut self, entry: &'a Entry) -> Result<Option<Section<'a>>, ReportError> {
+        Ok(Some(match entry {
             Entry::Text(text) => Section::Text(text),
             Entry::Findings { result, findings } => {
                 let result = self.result(result, findings)?;
@@ -147,7 +159,45 @@ impl<'a> Builder<'a, '_> {
                 let result = self.result(result, findings)?;
                 Section::Table(self.table(result, findings, place, caption.as_deref()))
             }
-        })
+            Entry::File { findings, array, path } => {
+                self.file(findings, array, path)?;
+                return Ok(None);
+            }
+        }))
+    }
+
+    fn file(
+        &mut self,
+        findings: &'a Findings,
+        array: &str,
+        path: &'a str,
+    ) -> Result<(), ReportError> {
+        let refuse = |reason| Err(ReportError::UnusablePath { path: path.to_owned(), reason });
+        let parts: Vec<&str> = path.split('/').collect();
+        if parts.iter().any(|part| crate::names::safe(part) != *part) {
+            return refuse("give names of letters, digits, `.`, `_` and `-`, with `/` between");
+        }
+        if ["data", "figures"].iter().any(|own| parts[0].eq_ignore_ascii_case(own)) {
+            return refuse("`data` and `figures` are the report's own");
+        }
+        if path.strip_suffix(".npy").is_none() {
+            return refuse("it must end in `.npy`");
+        }
+        let within = |inner: &str, outer: &str| {
+            inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let lower = path.to_lowercase();
+        let mut taken = self.files.iter().map(|file| file.path.to_lowercase());
+        if taken.any(|taken| within(&taken, &lower) || within(&lower, &taken)) {
+            return refuse("another file has this name");
+        }
+        let array = findings.array(array).ok_or_else(|| ReportError::NoSuchFile {
+            path: path.to_owned(),
+            array: array.to_owned(),
+            known: list(findings.arrays.iter().map(|array| array.name.as_str())),
+        })?;
+        self.files.push(FileContent { array, path });
+        Ok(())
     }
 
     fn result(&mut self, name: &str, findings: &'a Arc<Findings>) -> Result<usize, ReportError> {

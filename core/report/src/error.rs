@@ -69,6 +69,24 @@ pub enum ReportError {
         /// The tables that exist.
         known: String,
     },
+    /// An array cannot become a file of the wanted name.
+    #[error("cannot write `{path}`: {reason}")]
+    UnusablePath {
+        /// The path that was wanted.
+        path: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// An array that was wanted as a file is not among the findings.
+    #[error("cannot write `{path}`: array `{array}` does not exist; there are: {known}")]
+    NoSuchFile {
+        /// The path that was wanted.
+        path: String,
+        /// Name of the array.
+        array: String,
+        /// The arrays that exist.
+        known: String,
+    },
     /// A figure shows an array that the findings do not have.
     #[error("figure `{figure}` shows array `{array}`, which does not exist; there are: {known}")]
     NoSuchArray {

@@ -54,6 +54,16 @@ pub enum Entry {
         /// Stands before the table's own caption.
         caption: Option<String>,
     },
+    /// An array as a file of its own, where its author wants it. The page does not show it.
+    File {
+        /// Where the array is.
+        findings: Arc<Findings>,
+        /// Name of the array.
+        array: String,
+        /// Path within the report's folder, such as `maps/first.npy`: parts between slashes, of
+        /// letters, digits, `.`, `_` and `-`, outside of `data` and `figures`.
+        path: String,
+    },
 }
 
 /// What is needed to repeat a report, for the manifest and the foot of every figure.

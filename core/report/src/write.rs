@@ -56,6 +56,9 @@ fn write_files(
             data::write_table(&prepared(&folder.join(file))?, table)?;
         }
     }
+    for file in &content.files {
+        data::write_array(&prepared(&folder.join(file.path))?, file.array)?;
+    }
     put(&folder.join("report.html"), &page::render(content, provenance))?;
     let path = folder.join(manifest::FILE);
     let text = manifest.text().map_err(|fault| storage("write", &path, fault.into()))?;
@@ -74,6 +77,7 @@ fn manifest_of(content: &Content<'_>, provenance: &Provenance) -> Manifest {
     for result in &content.results {
         files.extend(result.arrays.iter().chain(&result.tables).cloned());
     }
+    files.extend(content.files.iter().map(|file| file.path.to_owned()));
     files.sort();
     Manifest {
         convscope: provenance.version.clone(),

@@ -111,6 +111,46 @@ fn a_figure_or_a_table_that_does_not_exist() {
 }
 
 #[test]
+fn files_that_cannot_be_written() {
+    let findings = Arc::new(sample::findings(&[sample::LOW]));
+    let report = |files: &[(&str, &str)]| {
+        let entry = |(array, path): &(&str, &str)| Entry::File {
+            findings: Arc::clone(&findings),
+            array: (*array).into(),
+            path: (*path).into(),
+        };
+        Report { title: String::new(), entries: files.iter().map(entry).collect() }
+    };
+    let known = findings.arrays[0].name.as_str();
+    for path in ["", "/a.npy", "../a.npy", "a//b.npy", "a b.npy", "a/.b.npy", "a\\b.npy"] {
+        assert_eq!(
+            refused_report(&report(&[(known, path)])),
+            format!(
+                "cannot write `{path}`: give names of letters, digits, `.`, `_` and `-`, with `/` \
+                 between"
+            )
+        );
+    }
+    assert_eq!(
+        refused_report(&report(&[(known, "data/a.npy")])),
+        "cannot write `data/a.npy`: `data` and `figures` are the report's own"
+    );
+    assert_eq!(
+        refused_report(&report(&[(known, "a.txt")])),
+        "cannot write `a.txt`: it must end in `.npy`"
+    );
+    for other in ["A.npy", "a.npy/b.npy"] {
+        assert_eq!(
+            refused_report(&report(&[(known, "a.npy"), (known, other)])),
+            format!("cannot write `{other}`: another file has this name")
+        );
+    }
+    let message = refused_report(&report(&[("nothing", "a.npy")]));
+    let start = "cannot write `a.npy`: array `nothing` does not exist; there are: ";
+    assert!(message.starts_with(start), "{message}");
+}
+
+#[test]
 fn a_figure_of_a_table_that_does_not_exist() {
     let mut findings = sample::gallery();
     findings.tables.clear();

@@ -93,6 +93,17 @@ fn arrays_are_read_back_as_they_were() {
 }
 
 #[test]
+fn an_array_becomes_a_file_of_its_own_where_it_is_wanted() {
+    let findings = Arc::new(sample::findings(&[sample::LOW]));
+    let name = findings.arrays[0].name.clone();
+    let file = Entry::File { findings: Arc::clone(&findings), array: name, path: "a/b.npy".into() };
+    let entries = vec![entry("deconvnet", &findings), file];
+    let files = sample::written(&Report { title: "Files".into(), entries });
+    assert!(files.names().contains(&"a/b.npy"));
+    assert!(files.text("manifest.json").contains("\"a/b.npy\""));
+}
+
+#[test]
 fn arrays_whose_names_fall_together_get_files_of_their_own() {
     let mut findings = sample::findings(&[]);
     for name in ["mean.a/b", "mean.a_b"] {
