@@ -84,6 +84,7 @@ pub enum ColourOrder {
 pub(crate) struct Network {
     pub(crate) colours: Option<ColourOrder>,
     pub(crate) edit: Option<fn(&mut ModelDescription)>,
+    pub(crate) margin: u32,
 }
 
 impl ColourOrder {
@@ -185,6 +186,14 @@ impl FakeHost {
     #[must_use]
     pub fn with_description(mut self, edit: fn(&mut ModelDescription)) -> Self {
         self.network.edit = Some(edit);
+        self
+    }
+
+    /// Makes every receptive field larger by so many pixels on each side, as padding does: fields
+    /// overlap then, and hang over the border.
+    #[must_use]
+    pub fn with_margin(mut self, pixels: u32) -> Self {
+        self.network.margin = pixels;
         self
     }
 

@@ -3,10 +3,10 @@
 #![allow(clippy::float_cmp, reason = "values that are only moved keep every bit")]
 
 mod attribute;
-mod colours;
 mod entry;
 mod errors;
 mod images;
+mod network;
 mod observe;
 mod parameters;
 mod probe;

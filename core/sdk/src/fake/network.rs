@@ -83,15 +83,16 @@ impl Node {
         })
     }
 
-    /// The pixels of the input that a cell can see.
-    pub(super) fn field(self, [row, column]: [usize; 2]) -> Region {
+    /// The pixels of the input that a cell can see, and so many more on every side.
+    pub(super) fn field(self, [row, column]: [usize; 2], margin: u32) -> Region {
         let edge = match self {
             Self::Input | Self::Conv | Self::Relu => 1,
             Self::Pool => WINDOW,
             Self::Scores => EDGE,
         };
-        let [top, left] = [row, column].map(|place| (place * edge) as u64).map(u64::cast_signed);
-        Region { top, left, height: edge as u64, width: edge as u64 }
+        let start = |place: usize| ((place * edge) as u64).cast_signed() - i64::from(margin);
+        let extent = edge as u64 + 2 * u64::from(margin);
+        Region { top: start(row), left: start(column), height: extent, width: extent }
     }
 }
 
@@ -161,7 +162,7 @@ pub(super) fn parameter(layer: &str, name: &str, channels: usize) -> Result<Arra
 pub(super) fn description(colours: Option<ColourOrder>) -> ModelDescription {
     let channels = ColourOrder::channels(colours);
     let layers = Node::ALL[1..].iter().enumerate().map(|(before, node)| {
-        let edge = node.field([0, 0]).height as usize;
+        let edge = node.field([0, 0], 0).height as usize;
         let (multiply_adds, parameters) = match node {
             Node::Conv => (108 * channels as u64, 3 * channels as u64 + 3),
             Node::Scores => (108, 108),

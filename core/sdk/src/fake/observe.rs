@@ -23,13 +23,14 @@ pub(super) fn captured(
     images: &Picked,
     cases: &[Case],
     captures: &[(Node, Capture)],
+    margin: u32,
 ) -> Result<Vec<Values>, Fault> {
     let passes = cases.iter().map(|case| pass(images, case)).collect::<Result<Vec<Pass>, _>>()?;
     let mut tensors = Vec::new();
     for (node, capture) in captures {
         let rows: Vec<Array3<f32>> =
             passes.iter().map(|pass| pass[*node as usize].clone()).collect();
-        tensors.extend(reduction::reduce(*node, &rows, capture.reduction)?);
+        tensors.extend(reduction::reduce(*node, &rows, capture.reduction, margin)?);
     }
     Ok(tensors)
 }

@@ -11,6 +11,7 @@ pub(super) fn reduce(
     node: Node,
     rows: &[Array3<f32>],
     reduction: Reduction,
+    margin: u32,
 ) -> Result<Vec<Values>, Fault> {
     let channels = rows.first().map_or(0, |row| row.len_of(Axis(0)));
     let per_map = |f: &dyn Fn(&[f32]) -> f32| {
@@ -37,7 +38,7 @@ pub(super) fn reduce(
             let array = ArrayD::from_shape_vec(IxDyn(&[rows.len()]), channels);
             Ok(vec![array.map_err(Fault::broken)?.into()])
         }
-        Reduction::Strongest { k, disjoint } => strongest(node, rows, k, disjoint),
+        Reduction::Strongest { k, disjoint } => strongest(node, rows, (k, disjoint), margin),
     }
 }
 
@@ -79,8 +80,8 @@ fn largest_mean(row: &Array3<f32>) -> u32 {
 fn strongest(
     node: Node,
     rows: &[Array3<f32>],
-    k: usize,
-    disjoint: Disjoint,
+    (k, disjoint): (usize, Disjoint),
+    margin: u32,
 ) -> Result<Vec<Values>, Fault> {
     if k == 0 {
         return Err(Fault::invalid("`strongest` needs a k of at least 1"));
@@ -94,7 +95,7 @@ fn strongest(
         cells.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut chosen: Vec<Region> = Vec::new();
         for (place, value) in cells {
-            let field = node.field(place);
+            let field = node.field(place, margin);
             let is_free = match disjoint {
                 Disjoint::None => true,
                 Disjoint::ReceptiveField => !chosen.iter().any(|other| overlap(other, &field)),

@@ -84,7 +84,7 @@ impl Run {
             None if height * width == 1 => [0, 0],
             other => return Err(Fault::invalid(format!("`{value}` has no position {other:?}"))),
         };
-        let field = node.field(place);
+        let field = node.field(place, self.settings.network.margin);
         Ok([field.top, field.left, field.height.cast_signed(), field.width.cast_signed()])
     }
 
@@ -120,7 +120,9 @@ impl Run {
             .map(|capture| Ok((Node::named(&capture.value)?, capture)))
             .collect::<Result<Vec<_>, Fault>>()?;
         let cases = observe::cases(cases, images)?;
-        let compute = |rows: Range<usize>| observe::captured(images, &cases[rows], &captures);
+        let compute = |rows: Range<usize>| {
+            observe::captured(images, &cases[rows], &captures, self.settings.network.margin)
+        };
         self.hand_out(cases.len(), &compute, receive)
     }
 

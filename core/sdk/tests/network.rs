@@ -1,9 +1,9 @@
-//! The network with three colours, and descriptions that the test changes.
+//! How the network of the fake host can be changed.
 
 use convscope_sdk::fake::{BIAS, ColourOrder, FakeHost, THIRD_WEIGHT, WEIGHT};
 use convscope_sdk::input_channels;
 use convscope_sdk::protocol::attribute::On;
-use convscope_sdk::protocol::{Amount, Capture, Composite, Reduction, Start};
+use convscope_sdk::protocol::{Amount, Capture, Composite, Disjoint, Reduction, Region, Start};
 use ndarray::ArrayD;
 use serde_json::json;
 
@@ -66,6 +66,24 @@ fn pixels_are_red_green_blue_whatever_the_network_takes() {
         })
         .unwrap();
     }
+}
+
+#[test]
+fn a_margin_makes_fields_hang_over_the_border_and_overlap() {
+    let host = FakeHost::new().with_margin(1).with_tensors("images", images(1));
+    run(&host, &json!({}), |host, _| {
+        let model = host.model()?;
+        let field = model.receptive_field("pool", Some([0, 2]))?;
+        assert_eq!(field, Region { top: -1, left: 3, height: 4, width: 4 });
+        let reduction = Reduction::Strongest { k: 36, disjoint: Disjoint::ReceptiveField };
+        let capture = Capture { value: "relu".into(), reduction };
+        model.observe(&host.images("images")?, &[], &[capture], |batch| {
+            let found = batch.values(0)?.iter().filter(|value| !value.is_nan()).count();
+            assert!((3..=3 * 4).contains(&found), "{found} fields of 3 by 3 in three maps");
+            Ok(())
+        })
+    })
+    .unwrap();
 }
 
 #[test]
