@@ -4,8 +4,9 @@
 use convscope_sdk::around_grey;
 use convscope_sdk::protocol::figure::{Block, Colours, Grid, Group, Source, Tile};
 use convscope_sdk::protocol::{Figure, FigureContent};
-use ndarray::{Array5, Axis};
+use ndarray::Axis;
 
+use crate::projection::Projected;
 use crate::summary::{LayerSummary, MapSummary};
 
 /// What the words of a figure need.
@@ -14,8 +15,6 @@ pub(crate) struct Setting<'a> {
     pub(crate) names: &'a [String],
     /// Winners asked for.
     pub(crate) top: usize,
-    /// How the maps were chosen, in words.
-    pub(crate) chosen: &'a str,
     /// Winners of one map in one picture.
     pub(crate) spots_per_image: usize,
     /// Options of the inversion, in words.
@@ -25,10 +24,12 @@ pub(crate) struct Setting<'a> {
 /// Describes the figure of one layer.
 pub(crate) fn figure(
     layer: &LayerSummary,
-    projections: &Array5<f32>,
-    has_patches: bool,
+    chosen_how: &str,
+    projected: &Projected,
     setting: &Setting<'_>,
 ) -> Figure {
+    let Projected { projections, patches, .. } = projected;
+    let has_patches = patches.is_some();
     let columns = (setting.top as f64).sqrt().ceil() as usize;
     let groups = layer
         .maps
@@ -50,10 +51,10 @@ pub(crate) fn figure(
         })
         .collect();
     Figure {
-        name: layer.layer.clone(),
+        name: format!("projection.{}", layer.layer),
         title: format!("What the feature maps of {} respond to", layer.layer),
         how_to_read: how_to_read(has_patches).to_owned(),
-        caption: caption(layer, setting),
+        caption: caption(layer, chosen_how, setting),
         content: FigureContent::Grid(Grid { groups, unit: String::new() }),
     }
 }
@@ -67,19 +68,20 @@ fn how_to_read(has_patches: bool) -> &'static str {
     }
 }
 
-fn caption(layer: &LayerSummary, setting: &Setting<'_>) -> String {
+fn caption(layer: &LayerSummary, chosen_how: &str, setting: &Setting<'_>) -> String {
     let pictures = setting.names.len();
     let spots = match setting.spots_per_image {
         1 => "at most one in each picture".to_owned(),
         spots => format!("at most {spots} with separate receptive fields in each picture"),
     };
+    let strongest = match setting.top {
+        1 => "The strongest activation".to_owned(),
+        top => format!("The {top} strongest activations"),
+    };
     let mut caption = format!(
-        "The {} strongest activations of each map over {pictures} {}, {spots}; {}. {} Grey is \
-         zero; each map has one symmetric scale, which ends at the 99.5th percentile of its \
-         absolute values.",
-        setting.top,
+        "{strongest} of each map over {pictures} {}, {spots}; {chosen_how}. {} Grey is zero; each \
+         map has one symmetric scale, which ends at the 99.5th percentile of its absolute values.",
         if pictures == 1 { "picture" } else { "pictures" },
-        setting.chosen,
         setting.options,
     );
     let fewer: Vec<String> = layer
@@ -96,8 +98,8 @@ fn caption(layer: &LayerSummary, setting: &Setting<'_>) -> String {
 
 fn note(map: &MapSummary, setting: &Setting<'_>) -> String {
     let pictures = setting.names.len();
-    let firing = (f64::from(map.firing[0]) * pictures as f64).round();
-    format!("fires in {firing} of {pictures}")
+    let noun = if pictures == 1 { "picture" } else { "pictures" };
+    format!("fires in {} of {pictures} {noun}", map.firing_images)
 }
 
 fn tiles(map: &MapSummary, place: usize, array: &str, names: &[String]) -> Vec<Tile> {

@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 
 use convscope_sdk::protocol::{Capture, Disjoint, Reduction};
 use convscope_sdk::{AnalysisError, Batch, Host, Images, Model};
-use ndarray::{ArrayView1, Axis};
+use ndarray::{Ix2, Ix3, Ix4, s};
+
+use crate::layers::Layer;
 
 /// One strong activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +27,7 @@ pub(crate) struct MapStatistics {
     /// Strongest first; of equal ones the earlier picture, then the earlier position.
     pub(crate) winners: Vec<Winner>,
     /// Number of pictures in which any unit of the map was above zero.
-    firing_images: u64,
+    pub(crate) firing_images: u64,
     /// Number of units above zero, over all pictures.
     firing_units: u64,
 }
@@ -33,10 +35,8 @@ pub(crate) struct MapStatistics {
 /// What the maps of one layer did over all pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LayerStatistics {
-    /// Name of the layer.
-    pub(crate) layer: String,
-    /// Cells of one map.
-    cells: usize,
+    /// The layer.
+    pub(crate) layer: Layer,
     /// Number of pictures seen.
     images: usize,
     /// One entry per map.
@@ -44,10 +44,15 @@ pub(crate) struct LayerStatistics {
 }
 
 impl LayerStatistics {
+    fn new(layer: Layer) -> Self {
+        let maps = vec![MapStatistics::default(); layer.maps];
+        Self { layer, images: 0, maps }
+    }
+
     /// Returns the share of pictures and the share of positions in which a map fires.
     pub(crate) fn firing(&self, map: usize) -> [f32; 2] {
         let statistics = &self.maps[map];
-        let positions = self.images as f64 * self.cells as f64;
+        let positions = self.images as f64 * self.layer.cells() as f64;
         [
             (statistics.firing_images as f64 / self.images as f64) as f32,
             (statistics.firing_units as f64 / positions) as f32,
@@ -63,27 +68,16 @@ impl LayerStatistics {
         order
     }
 
-    fn add(&mut self, map: usize, image: usize, seen: &Seen<'_>, top: usize) {
+    /// Takes what one picture has of one map: its strongest cells, and how many fire.
+    fn add(&mut self, map: usize, spots: impl Iterator<Item = Winner>, firing: u64, top: usize) {
         let statistics = &mut self.maps[map];
-        statistics.firing_units += seen.positive as u64;
-        statistics.firing_images += u64::from(seen.positive > 0.0);
-        for (&activation, position) in seen.values.iter().zip(seen.positions.chunks(2)) {
-            // NaN marks that there is no further one; what is not above zero does not fire.
-            if let (true, &[row, column]) = (activation > 0.0, position) {
-                let position = [row as usize, column as usize];
-                statistics.winners.push(Winner { activation, image, position });
-            }
-        }
+        statistics.firing_units += firing;
+        statistics.firing_images += u64::from(firing > 0);
+        // NaN marks that there is no further one; what is not above zero does not fire.
+        statistics.winners.extend(spots.filter(|spot| spot.activation > 0.0));
         statistics.winners.sort_by(stronger_first);
         statistics.winners.truncate(top);
     }
-}
-
-/// What one picture has of one map.
-struct Seen<'a> {
-    values: ArrayView1<'a, f32>,
-    positions: Vec<u32>,
-    positive: f32,
 }
 
 fn stronger_first(a: &Winner, b: &Winner) -> Ordering {
@@ -107,7 +101,7 @@ pub(crate) fn mine(
     host: &Host<'_>,
     model: &Model<'_>,
     images: &Images<'_>,
-    layers: &[String],
+    layers: Vec<Layer>,
     limits: Limits,
     share_of_progress: f64,
 ) -> Result<Vec<LayerStatistics>, AnalysisError> {
@@ -117,12 +111,11 @@ pub(crate) fn mine(
     let captures: Vec<Capture> = layers
         .iter()
         .flat_map(|layer| {
-            let capture = |reduction| Capture { value: layer.clone(), reduction };
+            let capture = |reduction| Capture { value: layer.name.clone(), reduction };
             [capture(strongest), capture(Reduction::CountPositive)]
         })
         .collect();
-    let mut all =
-        layers.iter().map(|layer| empty_statistics(model, layer)).collect::<Result<Vec<_>, _>>()?;
+    let mut all: Vec<LayerStatistics> = layers.into_iter().map(LayerStatistics::new).collect();
     let count = images.len();
     host.progress(0.0, "searching")?;
     model.observe(images, &[], &captures, |batch| {
@@ -138,47 +131,29 @@ pub(crate) fn mine(
     Ok(all)
 }
 
+/// Adds the pictures of a batch to the layer whose captures are `2 * index` and the one behind it.
 fn add_batch(
     statistics: &mut LayerStatistics,
     batch: &Batch<'_>,
-    layer: usize,
+    index: usize,
     top: usize,
 ) -> Result<(), AnalysisError> {
-    let values = batch.values(2 * layer)?;
-    let positions = batch.indices(2 * layer)?;
-    let positive = batch.values(2 * layer + 1)?;
+    let activations = batch.values(2 * index)?.into_dimensionality::<Ix3>()?;
+    let positions = batch.indices(2 * index)?.into_dimensionality::<Ix4>()?;
+    let firing = batch.values(2 * index + 1)?.into_dimensionality::<Ix2>()?;
     for (row, image) in batch.range().enumerate() {
         statistics.images += 1;
         for map in 0..statistics.maps.len() {
-            let values = values.index_axis(Axis(0), row);
-            let positions = positions.index_axis(Axis(0), row);
-            let seen = Seen {
-                values: values.index_axis_move(Axis(0), map).into_dimensionality()?,
-                positions: positions.index_axis(Axis(0), map).iter().copied().collect(),
-                positive: positive[[row, map]],
-            };
-            statistics.add(map, image, &seen, top);
+            let strongest = activations.slice(s![row, map, ..]);
+            let spots = strongest.indexed_iter().map(|(rank, &activation)| Winner {
+                activation,
+                image,
+                position: [0, 1].map(|axis| positions[[row, map, rank, axis]] as usize),
+            });
+            statistics.add(map, spots, firing[[row, map]] as u64, top);
         }
     }
     Ok(())
-}
-
-fn empty_statistics(model: &Model<'_>, name: &str) -> Result<LayerStatistics, AnalysisError> {
-    let layer = model
-        .layer(name)
-        .ok_or_else(|| AnalysisError::Unsupported(format!("the model has no layer {name}")))?;
-    let (maps, cells) = match layer.shape[..] {
-        [_, maps] => (maps, 1),
-        [_, maps, height, width] => (maps, height * width),
-        _ => {
-            return Err(AnalysisError::Unsupported(format!(
-                "layer {name} has no feature maps: its shape is {:?}",
-                layer.shape
-            )));
-        }
-    };
-    let (layer, maps) = (name.to_owned(), vec![MapStatistics::default(); maps]);
-    Ok(LayerStatistics { layer, cells, images: 0, maps })
 }
 
 #[cfg(test)]
@@ -186,16 +161,18 @@ mod tests {
     use super::*;
 
     fn layer(maps: usize) -> LayerStatistics {
-        let maps = vec![MapStatistics::default(); maps];
-        LayerStatistics { layer: "relu".into(), cells: 4, images: 0, maps }
+        LayerStatistics::new(Layer { name: "relu".into(), maps, size: Some([2, 2]) })
     }
 
     fn add(layer: &mut LayerStatistics, image: usize, values: &[f32], top: usize) {
         layer.images += 1;
-        let positions = (0..values.len() as u32).flat_map(|i| [i / 2, i % 2]).collect();
-        let positive = values.iter().filter(|&&v| v > 0.0).count() as f32;
-        let seen = Seen { values: ArrayView1::from(values), positions, positive };
-        layer.add(0, image, &seen, top);
+        let firing = values.iter().filter(|&&value| value > 0.0).count() as u64;
+        let spots = values.iter().enumerate().map(|(place, &activation)| Winner {
+            activation,
+            image,
+            position: [place / 2, place % 2],
+        });
+        layer.add(0, spots, firing, top);
     }
 
     #[test]

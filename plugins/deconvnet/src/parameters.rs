@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// The pictures to search, or tensors `[n, c, h, w]` in network-input units.
+    /// The pictures to search, or tensors `[n, c, h, w]`, which are used as they are.
     pub images: ImagesParameter,
     /// Layers whose feature maps are shown; by default every value after a rectifier, thinned
     /// evenly to five.
@@ -21,7 +21,7 @@ pub struct Parameters {
     /// strongest activations.
     #[serde(default)]
     pub choose: Choose,
-    /// How many of the strongest activations of each map.
+    /// How many of the strongest activations of each map are shown.
     #[serde(default = "default_top")]
     #[schemars(range(min = 1, max = 100))]
     pub top: usize,
@@ -36,8 +36,8 @@ pub struct Parameters {
     /// What happens where windows of a max pooling overlap: signals add up, or the last one wins.
     #[serde(default)]
     pub overlap: Overlap,
-    /// What happens at a local response normalization: its exact Jacobian, or nothing, as in the
-    /// paper.
+    /// How a signal goes back through a local response normalization: exactly, as the gradient
+    /// does, or unchanged, as in the paper.
     #[serde(default)]
     pub lrn: Normalization,
 }

@@ -2,10 +2,11 @@
 //! picture.
 
 use convscope_sdk::protocol::array::ArrayMeta;
-use convscope_sdk::protocol::{Amount, Array, Axis, Composite, Start};
-use convscope_sdk::{AnalysisError, Host, Images, Model, input_channels, pixel_channels};
+use convscope_sdk::protocol::{Amount, Array, Axis, Composite, Region, Start};
+use convscope_sdk::{AnalysisError, Images, Model, input_channels, pixel_channels};
 use ndarray::{Array5, ArrayView3, s};
 
+use crate::layers::Layer;
 use crate::mining::Winner;
 use crate::tile::{Tile, tile_size};
 
@@ -24,8 +25,10 @@ pub(crate) struct Inversion {
 /// The winners of the maps of one layer, and how they are to be projected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task<'a> {
-    /// Name of the layer.
-    pub(crate) layer: &'a str,
+    /// `[channels, height, width]` of the network's input.
+    pub(crate) input: [usize; 3],
+    /// The layer.
+    pub(crate) layer: &'a Layer,
     /// Number and winners of every map shown.
     pub(crate) maps: &'a [(usize, &'a [Winner])],
     /// Places for winners in the arrays.
@@ -36,89 +39,115 @@ pub(crate) struct Task<'a> {
 pub(crate) struct Projected {
     /// What came back, in network-input units; NaN beyond the picture.
     pub(crate) projections: Array5<f32>,
-    /// The same part of the picture; nothing for raw tensors.
+    /// The same part of the picture, 0 to 255; NaN beyond it and for raw tensors. Nothing if all
+    /// are raw tensors.
     pub(crate) patches: Option<Array5<f32>>,
     /// For every map and winner its place.
     pub(crate) tiles: Vec<Vec<Tile>>,
 }
 
-/// Projects all winners of a layer.
+/// A winner and its place in the arrays.
+#[derive(Clone, Copy)]
+struct Placed {
+    winner: Winner,
+    /// Place of its map among those shown.
+    map: usize,
+    rank: usize,
+}
+
+/// Projects all winners of a layer. `progress` is told which share of it is done.
 pub(crate) fn project(
-    host: &Host<'_>,
     model: &Model<'_>,
     images: &Images<'_>,
     task: Task<'_>,
     inversion: &Inversion,
+    progress: &dyn Fn(f64) -> Result<(), AnalysisError>,
 ) -> Result<Projected, AnalysisError> {
-    let [count, height, width] = input_extents(model)?;
-    let picture = [height, width];
-    let spatial = model.layer(task.layer).is_some_and(|layer| layer.shape.len() == 4);
-    let field =
-        |winner: &Winner| model.receptive_field(task.layer, spatial.then_some(winner.position));
-    let some = task.maps.iter().find_map(|(_, winners)| winners.first());
-    let tile = match some {
-        Some(winner) => tile_size(field(winner)?, picture),
-        None => [1, 1],
-    };
+    progress(0.0)?;
+    let (size, tiles) = place_tiles(model, task)?;
     let empty = |channels| {
-        Array5::from_elem([task.maps.len(), task.top, channels, tile[0], tile[1]], f32::NAN)
+        Array5::from_elem([task.maps.len(), task.top, channels, size[0], size[1]], f32::NAN)
     };
-    let (mut projections, mut patches) = (empty(count), empty(PIXEL_CHANNELS));
+    let (mut projections, mut patches) = (empty(task.input[0]), empty(PIXEL_CHANNELS));
 
-    // Winners by picture: several signals then share one forward pass, and pictures decode once.
-    let mut order: Vec<(usize, usize)> = Vec::new();
-    let mut tiles = Vec::with_capacity(task.maps.len());
-    for (place, (_, winners)) in task.maps.iter().enumerate() {
-        let placed = |winner| Ok(Tile::new(field(winner)?, picture, tile));
-        tiles.push(winners.iter().map(placed).collect::<Result<Vec<_>, AnalysisError>>()?);
-        order.extend((0..winners.len()).map(|rank| (place, rank)));
+    // In the order of pictures: several signals then share one forward pass, and every picture is
+    // decoded once.
+    let mut order = Vec::new();
+    for (map, (_, winners)) in task.maps.iter().enumerate() {
+        order.extend(winners.iter().enumerate().map(|(rank, &winner)| Placed {
+            winner,
+            map,
+            rank,
+        }));
     }
-    let winner = |(place, rank): (usize, usize)| task.maps[place].1[rank];
-    order.sort_by_key(|&at| (winner(at).image, at));
-    let mut chosen: Vec<usize> = order.iter().map(|&at| winner(at).image).collect();
-    chosen.dedup();
-    let starts: Vec<Start> = order
-        .iter()
-        .map(|&at| Start {
-            image: chosen.binary_search(&winner(at).image).unwrap_or_default(),
-            value: task.layer.to_owned(),
-            channel: task.maps[at.0].0,
-            position: spatial.then_some(winner(at).position),
-            amount: inversion.amount,
-        })
-        .collect();
-
-    let mut has_pixels = true;
-    for &image in &chosen {
-        let Some(pixels) = images.pixels(image)? else {
-            has_pixels = false;
-            break;
-        };
-        let pixels = pixels.permuted_axes([2, 0, 1]).mapv(f32::from);
-        for &at in order.iter().filter(|&&at| winner(at).image == image) {
-            copy(&pixels.view(), tiles[at.0][at.1], at, &mut patches);
+    order.sort_by_key(|placed| placed.winner.image);
+    let mut has_pixels = false;
+    let (mut chosen, mut starts) = (Vec::new(), Vec::new());
+    for of_image in order.chunk_by(|a, b| a.winner.image == b.winner.image) {
+        let image = of_image[0].winner.image;
+        for placed in of_image {
+            starts.push(Start {
+                image: chosen.len(),
+                value: task.layer.name.clone(),
+                channel: task.maps[placed.map].0,
+                position: task.layer.size.and(Some(placed.winner.position)),
+                amount: inversion.amount,
+            });
         }
+        chosen.push(image);
+        if let Some(pixels) = images.pixels(image)? {
+            has_pixels = true;
+            let pixels = pixels.permuted_axes([2, 0, 1]).mapv(f32::from);
+            for placed in of_image {
+                copy(&pixels.view(), tiles[placed.map][placed.rank], *placed, &mut patches);
+            }
+        }
+        progress(0.0)?;
     }
     if !starts.is_empty() {
-        let winners_of = images.select(&chosen)?;
-        model.attribute(&winners_of, &starts, &inversion.composite, &[], |batch| {
+        let chosen = images.select(&chosen)?;
+        model.attribute(&chosen, &starts, &inversion.composite, &[], |batch| {
             let signals = batch.values(0)?.into_dimensionality::<ndarray::Ix4>()?;
-            for (row, index) in batch.range().enumerate() {
-                let at = order[index];
-                let signal = signals.slice(s![row, .., .., ..]);
-                copy(&signal, tiles[at.0][at.1], at, &mut projections);
+            for (signal, index) in signals.outer_iter().zip(batch.range()) {
+                let placed = order[index];
+                copy(&signal, tiles[placed.map][placed.rank], placed, &mut projections);
             }
-            if host.is_cancelled() { Err(AnalysisError::Cancelled) } else { Ok(()) }
+            progress(batch.range().end as f64 / starts.len() as f64)
         })?;
     }
     Ok(Projected { projections, patches: has_pixels.then_some(patches), tiles })
+}
+
+/// Returns the size of the layer's tiles and where each winner's receptive field lies in its tile.
+fn place_tiles(
+    model: &Model<'_>,
+    task: Task<'_>,
+) -> Result<([usize; 2], Vec<Vec<Tile>>), AnalysisError> {
+    let [_, height, width] = task.input;
+    let picture = [height, width];
+    let field = |winner: &Winner| {
+        model.receptive_field(&task.layer.name, task.layer.size.and(Some(winner.position)))
+    };
+    let fields = task
+        .maps
+        .iter()
+        .map(|(_, winners)| winners.iter().map(field).collect::<Result<Vec<_>, _>>())
+        .collect::<Result<Vec<_>, _>>()?;
+    // At least one pixel, so that a layer without any winner has a shape.
+    let size = fields.iter().flatten().fold([1, 1], |[height, width], field| {
+        let [h, w] = tile_size(*field, picture);
+        [height.max(h), width.max(w)]
+    });
+    let place = |field: &Region| Tile::new(*field, picture, size);
+    let tiles = fields.iter().map(|fields| fields.iter().map(place).collect()).collect();
+    Ok((size, tiles))
 }
 
 /// Copies the visible part of a picture-sized array into a tile.
 fn copy(
     source: &ArrayView3<'_, f32>,
     tile: Tile,
-    (map, rank): (usize, usize),
+    Placed { map, rank, .. }: Placed,
     target: &mut Array5<f32>,
 ) {
     let ([y, x], [height, width], [dy, dx]) = (tile.start, tile.size, tile.offset);
@@ -127,11 +156,14 @@ fn copy(
 }
 
 /// Returns `[channels, height, width]` of the network's input.
-fn input_extents(model: &Model<'_>) -> Result<[usize; 3], AnalysisError> {
+pub(crate) fn input_extents(model: &Model<'_>) -> Result<[usize; 3], AnalysisError> {
     let input = model.description().inputs.first();
     match input.map(|input| input.shape.as_slice()) {
         Some(&[_, channels, height, width]) => Ok([channels, height, width]),
-        _ => Err(AnalysisError::Unsupported("the model's first input is no picture".into())),
+        shape => Err(AnalysisError::Unsupported(format!(
+            "the model's first input is no picture: its shape is {:?}",
+            shape.unwrap_or_default()
+        ))),
     }
 }
 

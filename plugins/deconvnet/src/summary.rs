@@ -21,6 +21,8 @@ pub(crate) struct MapSummary {
     pub(crate) tiles: Vec<Tile>,
     /// Share of pictures and of positions in which it fires.
     pub(crate) firing: [f32; 2],
+    /// Number of pictures in which it fires.
+    pub(crate) firing_images: u64,
 }
 
 /// The maps of one layer that are shown.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// The pictures, or tensors `[n, c, h, w]` in network-input units.
+    /// The pictures, or tensors `[n, c, h, w]`, which are used as they are.
     pub images: ImagesParameter,
     /// The class that is explained: its number or label, or "predicted"; one for all pictures or a
     /// list with one for each.
@@ -32,8 +32,8 @@ pub struct Parameters {
     /// What happens where windows of a max pooling overlap: signals add up, or the last one wins.
     #[serde(default)]
     pub overlap: Overlap,
-    /// What happens at a local response normalization: its exact Jacobian, or nothing, as in
-    /// Zeiler & Fergus.
+    /// How a signal goes back through a local response normalization: exactly, as the gradient
+    /// does, or unchanged, as in Zeiler & Fergus.
     #[serde(default)]
     pub lrn: Normalization,
 }
