@@ -1,8 +1,8 @@
 //! Projects the strongest activations of feature maps back to the picture: Figure 2 of Zeiler &
 //! Fergus, "Visualizing and Understanding Convolutional Networks" (2013).
 //!
-//! One streaming pass over all pictures finds the winners ([`mining`]); each is then carried back
-//! from its one unit with the switches of its own picture ([`projection`]).
+//! One streaming pass over all pictures finds the winners (`mining.rs`); each is then carried back
+//! from its one unit with the switches of its own picture (`projection.rs`).
 
 mod grid;
 mod layers;
