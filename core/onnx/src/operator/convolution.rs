@@ -55,6 +55,14 @@ mod tests {
     }
 
     #[test]
+    fn what_programs_understand_differently_is_refused() {
+        let (node, stored) = convolution();
+        let node = node.with("auto_pad", Is::Text("SAME_UPPER"));
+        let node = node.with("dilations", Is::Integers(&[2, 1]));
+        assert!(refusal(vec![node], stored, 13).contains("auto_pad with dilations"));
+    }
+
+    #[test]
     fn groups_divide_channels() {
         let weight = vec![reals("w", &[6, 1, 1, 1], &[1.0; 6])];
         let node = node("Conv", "n", &["x", "w"], &["y"]);

@@ -18,6 +18,9 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
         return call.add(Linear::new(weight, None)?, &[input]);
     }
     let other = call.value(1)?;
+    if call.shape(input).rank() < 2 || call.shape(other).rank() < 2 {
+        return Err(Refusal::unsupported("one of its sides is a vector, not a matrix"));
+    }
     call.add(MatrixProduct, &[input, other])
 }
 
@@ -47,7 +50,7 @@ mod tests {
     use convscope_runtime::{LayerKind, Tensor};
 
     use super::transposed;
-    use crate::testing::{load_nodes, node, reals};
+    use crate::testing::{load_nodes, node, reals, refusal};
 
     #[test]
     fn a_stored_right_side_makes_a_linear_layer() {
@@ -63,6 +66,13 @@ mod tests {
         let nodes = vec![node("MatMul", "n", &["x", "x"], &["y"])];
         let network = load_nodes(nodes, vec![], 13).unwrap().network;
         assert_eq!(network.nodes()[0].layer.kind(), LayerKind::MatrixProduct);
+    }
+
+    #[test]
+    fn a_vector_is_refused() {
+        let nodes = vec![node("MatMul", "n", &["x", "w"], &["y"])];
+        let refusal = refusal(nodes, vec![reals("w", &[8], &[1.0; 8])], 13);
+        assert!(refusal.ends_with("one of its sides is a vector, not a matrix"), "{refusal}");
     }
 
     #[test]

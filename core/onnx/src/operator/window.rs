@@ -41,6 +41,14 @@ fn padding(call: &Call<'_, '_>, window: &Window, size: [usize; 2]) -> Result<Pad
     if pads != [0; 4] {
         return Err(Refusal::invalid("it has both pads and auto_pad"));
     }
+    if automatic == "VALID" {
+        return Ok(Padding::default());
+    }
+    if window.dilation != [1, 1] {
+        // The specification counts the dilated kernel, onnxruntime the kernel or refuses.
+        let reason = "programs differ in what auto_pad with dilations means; write the pads out";
+        return Err(Refusal::unsupported(reason));
+    }
     // So much that the output is as large as the input divided by the stride.
     let total = [0, 1].map(|axis| {
         let outputs = size[axis].div_ceil(window.stride[axis]);
@@ -53,7 +61,6 @@ fn padding(call: &Call<'_, '_>, window: &Window, size: [usize; 2]) -> Result<Pad
     match automatic {
         "SAME_UPPER" => Ok(around(less, more)),
         "SAME_LOWER" => Ok(around(more, less)),
-        "VALID" => Ok(Padding::default()),
         other => Err(Refusal::invalid(format!("its auto_pad is {other:?}"))),
     }
 }
