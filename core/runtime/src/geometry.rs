@@ -82,14 +82,16 @@ impl Window {
     }
 
     /// Returns the cells of the input that the outputs in `outputs` see; they may lie in the
-    /// padding.
+    /// padding. Numbers saturate: strides come from files, and multiply from layer to layer.
     pub fn seen_by(&self, outputs: Region) -> Region {
         let [height, width] = self.span();
         let first = |start: isize, axis: usize| {
-            start * self.stride[axis].cast_signed() - self.padding_of(axis)[0].cast_signed()
+            start
+                .saturating_mul(self.stride[axis].cast_signed())
+                .saturating_sub_unsigned(self.padding_of(axis)[0])
         };
         let reach = |count: usize, axis: usize, span: usize| {
-            count.saturating_sub(1) * self.stride[axis] + span
+            count.saturating_sub(1).saturating_mul(self.stride[axis]).saturating_add(span)
         };
         Region {
             top: first(outputs.top, 0),
@@ -132,17 +134,16 @@ impl Region {
     pub fn union(self, other: Self) -> Self {
         let top = self.top.min(other.top);
         let left = self.left.min(other.left);
-        let bottom =
-            (self.top + self.height.cast_signed()).max(other.top + other.height.cast_signed());
-        let right =
-            (self.left + self.width.cast_signed()).max(other.left + other.width.cast_signed());
-        Self { top, left, height: (bottom - top) as usize, width: (right - left) as usize }
+        let end = |start: isize, length: usize| start.saturating_add_unsigned(length);
+        let bottom = end(self.top, self.height).max(end(other.top, other.height));
+        let right = end(self.left, self.width).max(end(other.left, other.width));
+        Self { top, left, height: bottom.abs_diff(top), width: right.abs_diff(left) }
     }
 
     /// Says whether two regions share a cell.
     pub fn overlaps(&self, other: &Self) -> bool {
         let apart = |a: isize, a_len: usize, b: isize, b_len: usize| {
-            a + a_len.cast_signed() <= b || b + b_len.cast_signed() <= a
+            a.saturating_add_unsigned(a_len) <= b || b.saturating_add_unsigned(b_len) <= a
         };
         !apart(self.top, self.height, other.top, other.height)
             && !apart(self.left, self.width, other.left, other.width)
@@ -180,6 +181,17 @@ mod tests {
     #[test]
     fn a_kernel_larger_than_the_padded_map_has_no_output() {
         assert_eq!(Window::of([5, 5]).output_size([4, 9], Rounding::Floor), None);
+    }
+
+    #[test]
+    fn what_strides_of_many_layers_reach_saturates() {
+        let window = pooling(2, 1 << 16, Padding { top: 1, left: 1, bottom: 1, right: 1 });
+        let mut seen = Region { top: -1, left: 1, height: 2, width: 2 };
+        for _ in 0..8 {
+            seen = window.seen_by(seen).union(seen);
+        }
+        assert_eq!((seen.top, seen.height), (isize::MIN, usize::MAX));
+        assert!(seen.overlaps(&seen));
     }
 
     #[test]
