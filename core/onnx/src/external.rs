@@ -18,8 +18,9 @@ pub(crate) struct External {
 }
 
 impl External {
-    /// Allows files in `folder`.
+    /// Allows files in `folder`; an empty path is the current folder.
     pub(crate) fn inside(folder: &Path) -> Self {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         Self { folder: Some(folder.to_owned()), left: Cell::new(EXTERNAL_BYTES) }
     }
 
@@ -121,6 +122,24 @@ mod tests {
         let external = External::inside(folder.path());
         let place = entries(&[("location", "./w.bin"), ("offset", "2"), ("length", "2")]);
         assert_eq!(external.read("w", &place, 2).unwrap(), [3, 4]);
+    }
+
+    #[test]
+    fn a_model_in_the_current_folder_finds_its_data() {
+        let place = entries(&[("location", "Cargo.toml")]);
+        assert_eq!(External::inside(Path::new("")).read("w", &place, 9).unwrap(), b"[package]");
+    }
+
+    #[test]
+    fn what_is_read_in_all_is_limited() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w"), [0; 8]).unwrap();
+        let external = External { left: Cell::new(12), ..External::inside(folder.path()) };
+        let place = entries(&[("location", "w")]);
+        assert!(external.read("w", &place, 8).is_ok());
+        let error = external.read("w", &place, 8).unwrap_err();
+        let limit = "the file holds more than 8589934592 bytes of external data";
+        assert_eq!(error.to_string(), limit);
     }
 
     #[test]

@@ -52,3 +52,17 @@ impl From<NetworkError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_network_keep_their_words() {
+        let duplicate = NetworkError::DuplicateName { name: "relu".into() };
+        let Refusal::Failed(error) = Refusal::from(duplicate) else {
+            panic!("a name that is there twice is nobody's choice of operator");
+        };
+        assert_eq!(error.to_string(), "two values are called relu");
+    }
+}

@@ -283,6 +283,14 @@ mod tests {
     }
 
     #[test]
+    fn stored_tensors_need_names_of_their_own() {
+        let twice = [stored(data_type::FLOAT, &[0; 4], &[1]), stored(data_type::FLOAT, &[], &[0])];
+        assert!(refuse_duplicates(&twice[..1]).is_ok());
+        let error = refuse_duplicates(&twice).unwrap_err();
+        assert_eq!(error.to_string(), "tensor w: initializers need names of their own");
+    }
+
+    #[test]
     fn data_in_two_places_are_refused() {
         let twice = TensorProto {
             float_data: vec![1.0],
