@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use convscope_protocol::PluginDescriptor;
+use convscope_protocol::{PluginDescriptor, Schema};
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Ident, Position, Stmt};
 
+use crate::Failure;
 use crate::register::{OPTION_KEYS, unknown_analysis, unknown_option};
-use crate::suggest::nearest;
-use crate::{Failure, parameters};
+use crate::suggest::did_you_mean;
 
 /// Names that the engine knows without a function of that name being registered.
 const BUILT_IN: [&str; 9] =
@@ -116,7 +116,7 @@ impl<'a> Call<'a> {
             return vec![(self.unknown(names, plugins), self.position)];
         }
         let parameters = if self.is_method && self.function.args.len() == 1 {
-            parameters::of_method(plugins, name)
+            schema(plugins, name)
         } else {
             None
         };
@@ -125,9 +125,9 @@ impl<'a> Call<'a> {
         let maps = self.maps().filter(|(index, _)| is_last(*index));
         maps.flat_map(|(_, entries)| entries)
             .filter_map(|(key, _)| {
-                let failure = if let Some(known) = &parameters {
-                    let known_key = known.iter().any(|parameter| key.name == parameter.name);
-                    (!known_key).then(|| parameters::unknown(&key.name, known))
+                let failure = if let Some(schema) = parameters {
+                    let is_unknown = schema.parameter(&key.name).is_none();
+                    is_unknown.then(|| unknown_parameter(&key.name, schema))
                 } else {
                     options
                         .filter(|(_, known)| !known.contains(&key.name.as_str()))
@@ -144,13 +144,36 @@ impl<'a> Call<'a> {
         if self.is_method && takes_parameters {
             return unknown_analysis(plugins, name);
         }
-        let failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
+        let mut failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
         let known = names.native.iter().chain(&names.scripted).map(String::as_str);
-        match nearest(name, known) {
-            Some(other) => failure.with_help(format!("did you mean `{other}`?")),
-            None => failure,
-        }
+        failure.help = did_you_mean(name, known);
+        failure
     }
+}
+
+/// Returns the parameters of the analysis that is a method of a name; nothing when none or more than
+/// one has this name.
+pub(crate) fn schema<'a>(plugins: &'a [PluginDescriptor], method: &str) -> Option<&'a Schema> {
+    let analyses = plugins.iter().flat_map(|plugin| &plugin.analyses);
+    let mut matching = analyses.filter(|analysis| analysis.id == method);
+    let first = matching.next()?;
+    matching.next().is_none().then_some(&first.parameters)
+}
+
+/// Says that an analysis has no parameter of a name.
+fn unknown_parameter(key: &str, schema: &Schema) -> Failure {
+    let all = match schema.parameters() {
+        [] => "the analysis takes none".to_owned(),
+        _ => format!("parameters: {}", schema.summary()),
+    };
+    let known = schema.parameters().iter().map(|parameter| parameter.name.as_str());
+    let help = match did_you_mean(key, known) {
+        Some(question) => format!("{question}\n{all}"),
+        None => all,
+    };
+    Failure::new("unknown_parameter", format!("unknown parameter `{key}`"))
+        .with_key(key)
+        .with_help(help)
 }
 
 /// The names that occur in a script and in the engine.

@@ -8,8 +8,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, LexError, ParseErrorType, Position};
 use crate::engine::{CALL_LEVELS, MODULES};
 use crate::error::Frame;
 use crate::sources::Sources;
-use crate::suggest::{listed, nearest};
-use crate::{Diagnostic, Failure, ScriptError, check, parameters, throw};
+use crate::suggest::{did_you_mean, listed};
+use crate::{Diagnostic, Failure, ScriptError, check, throw};
 
 /// Turns an error of the engine into one for people.
 pub(crate) fn explain(
@@ -160,10 +160,13 @@ fn unknown_variable(name: &str, sources: &Sources, path: &Path) -> Failure {
     let failure = Failure::new("unknown_variable", format!("unknown variable `{name}`"));
     let text = sources.get(path).map(|script| script.text).unwrap_or_default();
     let declared = declared(&text);
-    match nearest(name, declared.iter().map(String::as_str)) {
-        Some(other) => failure.with_help(format!("did you mean `{other}`?")),
-        None => failure,
-    }
+    helped(failure, did_you_mean(name, declared.iter().map(String::as_str)))
+}
+
+/// Adds help, if there is some.
+fn helped(mut failure: Failure, help: Option<String>) -> Failure {
+    failure.help = help;
+    failure
 }
 
 /// Returns the words after `let`, `const`, `for` and `as`. For suggestions: a script that does not
@@ -184,12 +187,13 @@ fn declared(text: &str) -> Vec<String> {
 fn unknown_function(signature: &str, engine: &Engine, plugins: &[PluginDescriptor]) -> Failure {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
     let types = &in_script_words(types.trim_end_matches(')'));
-    if let Some(known) = parameters::of_method(plugins, name) {
+    if let Some(schema) = check::schema(plugins, name) {
         let message =
             format!("`{name}` takes one map of named parameters, not {}", or_nothing(types));
-        let known = parameters::signatures(&known);
-        return Failure::new("wrong_type", message)
-            .with_help(format!("write `model.{name}(#{{ … }})`; parameters: {known}"));
+        return Failure::new("wrong_type", message).with_help(format!(
+            "write `model.{name}(#{{ … }})`; parameters: {}",
+            schema.summary()
+        ));
     }
     let is_word = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     let signatures: Vec<String> = engine
@@ -216,10 +220,7 @@ fn unknown_function(signature: &str, engine: &Engine, plugins: &[PluginDescripto
     }
     let failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
     let names = check::native_names(engine);
-    match nearest(name, names.iter().map(String::as_str)) {
-        Some(other) => failure.with_help(format!("did you mean `{other}`?")),
-        None => failure,
-    }
+    helped(failure, did_you_mean(name, names.iter().map(String::as_str)))
 }
 
 /// Replaces Rust's names of types by those that Rhai's own documentation uses.

@@ -16,7 +16,6 @@ mod explain;
 mod imports;
 mod options;
 mod outcome;
-mod parameters;
 mod reach;
 mod register;
 mod run;
@@ -30,7 +29,7 @@ mod workbench;
 
 pub use error::{Diagnostic, Frame, Place, ScriptError};
 pub use options::ScriptOptions;
-pub use outcome::{AnalysisRun, Entry, Report, SavedArray, ScriptOutcome, ScriptSource};
+pub use outcome::{AnalysisRun, ScriptOutcome, ScriptSource};
 pub use reach::Reach;
 pub use run::run;
 pub use workbench::{

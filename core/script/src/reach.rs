@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use convscope_protocol::suggest;
+
 use crate::Failure;
 
 /// The folders and files that a script may read below: its own folder, the working folder, the
@@ -95,11 +97,9 @@ pub(crate) fn lexical(path: &Path) -> PathBuf {
 
 fn not_found(path: &Path) -> Failure {
     let path = lexical(path);
-    let failure = Failure::new("not_found", format!("there is no `{}`", path.display()));
-    let Some(help) = nearest_existing(&path) else {
-        return failure;
-    };
-    failure.with_help(help)
+    let mut failure = Failure::new("not_found", format!("there is no `{}`", path.display()));
+    failure.help = nearest_existing(&path);
+    failure
 }
 
 /// Says how far a path that leads nowhere goes, and which name was perhaps meant there.
@@ -111,8 +111,10 @@ fn nearest_existing(path: &Path) -> Option<String> {
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .take(10_000)
         .collect();
-    crate::suggest::nearest(&missing.to_string_lossy(), names.iter().map(String::as_str))
-        .map(|name| format!("did you mean `{}`?", folder.join(name).display()))
+    let names = suggest::nearest(&missing.to_string_lossy(), names.iter().map(String::as_str));
+    let paths: Vec<String> =
+        names.iter().map(|name| folder.join(name).display().to_string()).collect();
+    suggest::did_you_mean(&paths.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(crate) use analysis::unknown_analysis;
 use rhai::{Dynamic, Engine, FuncRegistration, ImmutableString, Map};
 
 use crate::state::State;
-use crate::suggest::{listed, nearest};
+use crate::suggest::{did_you_mean, listed};
 use crate::throw::Fallible;
 use crate::{Failure, convert};
 
@@ -63,10 +63,8 @@ fn properties<T: rhai::Variant + Clone>(
     names: &'static [&'static str],
 ) {
     let answer = move |_: &mut T, name: ImmutableString| -> Fallible<Dynamic> {
-        let help = nearest(&name, names.iter().copied()).map_or_else(
-            || format!("properties: {}", listed(names.iter().copied(), 20)),
-            |other| format!("did you mean `{other}`?"),
-        );
+        let help = did_you_mean(&name, names.iter().copied())
+            .unwrap_or_else(|| format!("properties: {}", listed(names.iter().copied(), 20)));
         let message = format!("a {what} has no property `{name}`");
         Err(Failure::new("unknown_property", message).with_help(help).into())
     };
@@ -126,9 +124,10 @@ fn wrong_type(key: &str, wanted: &str, given: &str) -> Failure {
 
 /// Says that an option is not known.
 pub(crate) fn unknown_option(key: &str, known: &[&str]) -> Failure {
-    let mut help = format!("options: {}", listed(known.iter().copied(), 20));
-    if let Some(other) = nearest(key, known.iter().copied()) {
-        help = format!("did you mean `{other}`?\n{help}");
-    }
+    let all = format!("options: {}", listed(known.iter().copied(), 20));
+    let help = match did_you_mean(key, known.iter().copied()) {
+        Some(question) => format!("{question}\n{all}"),
+        None => all,
+    };
     Failure::new("unknown_option", format!("unknown option `{key}`")).with_key(key).with_help(help)
 }

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use convscope_report::Report;
 use rhai::Position;
 
 use crate::imports::Imports;
 use crate::sources::Sources;
 use crate::state::{Ledger, State};
-use crate::suggest::{listed, nearest};
+use crate::suggest::{did_you_mean, listed};
 use crate::{
     Failure, ScriptError, ScriptOptions, ScriptOutcome, ScriptSource, Workbench, check, engine,
     explain,
@@ -74,22 +75,34 @@ fn run_here(
     let mut ledger = std::mem::take(&mut *state.ledger());
     let warnings = warnings(&state, &ledger);
     Ok(ScriptOutcome {
-        report: ledger.saved.take().map(|(_, report)| report),
-        files: ledger.files,
+        report: report_of(&mut ledger, &path),
         analyses: ledger.analyses,
         sources: ledger.sources,
         warnings,
     })
 }
 
-fn unknown_setting(name: &str, known: &[&str]) -> Failure {
-    let mut help = match known {
-        [] => "it has no options".to_owned(),
-        _ => format!("options: {}", listed(known.iter().copied(), 20)),
+/// Returns what is to be written.
+fn report_of(ledger: &mut Ledger, script: &Path) -> Option<Report> {
+    let files = std::mem::take(&mut ledger.files).into_values();
+    let mut report = match ledger.saved.take() {
+        Some((_, report)) => report,
+        None if files.len() == 0 => return None,
+        None => {
+            let title = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Report { title, entries: Vec::new() }
+        }
     };
-    if let Some(other) = nearest(name, known.iter().copied()) {
-        help = format!("did you mean `{other}`? {help}");
-    }
+    report.entries.extend(files);
+    Some(report)
+}
+
+fn unknown_setting(name: &str, known: &[&str]) -> Failure {
+    let help = match (did_you_mean(name, known.iter().copied()), known) {
+        (Some(question), _) => question,
+        (None, []) => "it has none".to_owned(),
+        (None, _) => format!("options: {}", listed(known.iter().copied(), 20)),
+    };
     Failure::new("unknown_option", format!("the script has no option `{name}`"))
         .with_key(name)
         .with_help(help)

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convscope_protocol::{Array, Findings, PluginDescriptor};
+use convscope_report::{Entry, Report};
 use rhai::{Dynamic, ImmutableString, NativeCallContext};
 
-use crate::outcome::{AnalysisRun, Entry, Report, SavedArray, ScriptSource};
+use crate::outcome::{AnalysisRun, ScriptSource};
 use crate::{Failure, Reach, ScriptOptions, Workbench};
 
 /// The tag of strings that came from the command line. Rhai keeps it when a value is stored,
@@ -38,8 +39,8 @@ pub(crate) struct Ledger {
     pub(crate) unsaved: BTreeMap<usize, usize>,
     /// Analyses in the order in which they ran.
     pub(crate) analyses: Vec<AnalysisRun>,
-    /// Arrays that `save_npy` asks for.
-    pub(crate) files: Vec<SavedArray>,
+    /// Arrays that `save_npy` asks for, by path.
+    pub(crate) files: BTreeMap<String, Entry>,
     /// Names of settings that the script asked for.
     pub(crate) used_settings: BTreeSet<String>,
     /// Every script that was read, imports included.

@@ -1,31 +1,13 @@
-//! Names that were perhaps meant.
+//! Names that were perhaps meant, and lists of names for people.
 
-/// Returns the candidate most like a name, if one is like it at all.
-pub(crate) fn nearest<'a>(
+use convscope_protocol::suggest;
+
+/// Asks whether one of the candidates was meant; nothing when none is like the name.
+pub(crate) fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    candidates
-        .into_iter()
-        .filter(|candidate| *candidate != name)
-        .map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness >= 0.75)
-        // Of equally good ones the alphabetically first, whatever order they came in.
-        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
-        .map(|(_, candidate)| candidate)
-}
-
-fn likeness(a: &str, b: &str) -> f64 {
-    if a == b {
-        return 1.0;
-    }
-    if a.chars().count() <= 2 {
-        // Every other name of two letters is one change away.
-        return 0.0;
-    }
-    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
-        - if strsim::damerau_levenshtein(a, b) > 1 + a.chars().count() / 3 { 0.5 } else { 0.0 }
+) -> Option<String> {
+    suggest::did_you_mean(&suggest::nearest(name, candidates))
 }
 
 /// Joins names as a list for people, each in backquotes, cut after a number of them.
@@ -39,19 +21,6 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slip_of_the_pen_is_recognised() {
-        assert_eq!(nearest("windw", ["images", "window", "stride"]), Some("window"));
-        assert_eq!(nearest("Layers", ["layer", "layers"]), Some("layers"));
-        assert_eq!(nearest("fire9", ["fire9/concat", "conv1"]), None);
-    }
-
-    #[test]
-    fn something_else_is_not_taken_for_a_slip() {
-        assert_eq!(nearest("colour", ["images", "window"]), None);
-        assert_eq!(nearest("x", ["y"]), None);
-    }
 
     #[test]
     fn long_lists_are_cut() {

@@ -9,12 +9,11 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, Module, RhaiFunc};
 
 use super::{documented, function};
 use crate::outcome::AnalysisRun;
-use crate::parameters::Parameter;
 use crate::state::State;
-use crate::suggest::{listed, nearest};
+use crate::suggest::{did_you_mean, listed};
 use crate::throw::Fallible;
 use crate::value::{Model, Results};
-use crate::{Failure, convert, parameters};
+use crate::{Failure, convert};
 
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     let mut offers: BTreeMap<&str, Vec<(&PluginDescriptor, &AnalysisDescriptor)>> = BTreeMap::new();
@@ -52,13 +51,9 @@ fn register_method(
 ) {
     let Some((_, analysis)) = offered.first() else { return };
     let full: Vec<String> = offered.iter().map(|(plugin, _)| plugin_name(plugin, name)).collect();
-    let parameters = parameters::of(analysis);
     let signature = ["model: Model", "parameters: Map", "Result"];
-    let function = documented(
-        rhai::FuncRegistration::new(name),
-        &signature,
-        &documentation(analysis, &full, &parameters),
-    );
+    let function =
+        documented(rhai::FuncRegistration::new(name), &signature, &documentation(analysis, &full));
     let state = Arc::clone(state);
     let call = move |_: Option<rhai::NativeCallContext>, arguments: &mut [&mut Dynamic]| {
         let [full_name] = full.as_slice() else { return Err(ambiguous(&full).into()) };
@@ -88,12 +83,10 @@ fn run(state: &State, model: &Model, analysis: &str, map: Map) -> Result<Results
     let short = analysis.rsplit('/').next().unwrap_or(analysis);
     let mut ledger = state.ledger();
     let taken = |name: &str| ledger.analyses.iter().any(|run| run.result == name);
-    let mut result = short.to_owned();
-    let mut number = 1;
-    while taken(&result) {
-        number += 1;
-        result = format!("{short}_{number}");
-    }
+    // As the report would number them.
+    let numbered = (2..).map(|number| format!("{short}-{number}"));
+    let mut names = std::iter::once(short.to_owned()).chain(numbered);
+    let result = names.find(|name| !taken(name)).unwrap_or_default();
     ledger.analyses.push(AnalysisRun { analysis: analysis.to_owned(), result: result.clone() });
     Ok(Results::new(findings, &result, reserved))
 }
@@ -142,8 +135,8 @@ pub(crate) fn unknown_analysis(plugins: &[PluginDescriptor], name: &str) -> Fail
     names.sort_unstable();
     names.dedup();
     let wanted = name.rsplit('/').next().unwrap_or(name);
-    let help = match nearest(wanted, names.iter().copied()) {
-        Some(other) => format!("did you mean `{other}`?"),
+    let help = match did_you_mean(wanted, names.iter().copied()) {
+        Some(help) => help,
         None if names.is_empty() => "no plugin is loaded: see `convscope plugins list`".to_owned(),
         None => format!("analyses: {}", listed(names, 20)),
     };
@@ -151,19 +144,16 @@ pub(crate) fn unknown_analysis(plugins: &[PluginDescriptor], name: &str) -> Fail
         .with_help(help)
 }
 
-fn documentation(
-    analysis: &AnalysisDescriptor,
-    full: &[String],
-    parameters: &[Parameter],
-) -> String {
+fn documentation(analysis: &AnalysisDescriptor, full: &[String]) -> String {
     let mut parts = vec![analysis.doc.trim().to_owned()];
     if !analysis.reference.is_empty() {
         parts.push(analysis.reference.clone());
     }
+    let parameters = analysis.parameters.parameters();
     if !parameters.is_empty() {
         let items = parameters
             .iter()
-            .map(|parameter| format!("* `{}`: {}", parameter.signature(), parameter.doc));
+            .map(|parameter| format!("* `{}`: {}", parameter.summary(), parameter.doc));
         parts.push("# Parameters".to_owned());
         parts.push(items.collect::<Vec<_>>().join("\n"));
     }

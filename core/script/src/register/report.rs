@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use convscope_report::Entry;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
 use super::{Options, function, properties};
-use crate::outcome::Entry;
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::{FigureHandle, Page, Results, TableHandle};
@@ -24,16 +24,16 @@ pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     let shared = Arc::clone(state);
     function("text", &["report: Report", "markdown: String"], "Adds words, written in Markdown.")
         .register_into_engine(engine, move |page: &mut Page, markdown: ImmutableString| {
-            page.add(&shared, vec![Entry::Text(markdown.to_string())]);
+            page.add(&shared, Entry::Text(markdown.to_string()));
         });
 
     let doc = "Adds a figure, a table, or all figures and tables of a result.\n\n\
-               Options: `caption`, words instead of the figure's own.";
+               Options: `caption`, words before the figure's own.";
     let shared = Arc::clone(state);
     function("add", &["report: Report", "what: ?"], doc).register_into_engine(
         engine,
         move |page: &mut Page, what: Dynamic| -> Fallible<()> {
-            page.add(&shared, entries(&what, None)?);
+            page.add(&shared, entry(&what, None)?);
             Ok(())
         },
     );
@@ -42,7 +42,7 @@ pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
         engine,
         move |page: &mut Page, what: Dynamic, options: Map| -> Fallible<()> {
             let caption = Options::new(options, OPTIONS)?.string("caption")?;
-            page.add(&shared, entries(&what, caption)?);
+            page.add(&shared, entry(&what, caption)?);
             Ok(())
         },
     );
@@ -58,15 +58,15 @@ pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     });
 }
 
-fn entries(what: &Dynamic, caption: Option<String>) -> Result<Vec<Entry>, Failure> {
+fn entry(what: &Dynamic, caption: Option<String>) -> Result<Entry, Failure> {
     if let Some(result) = what.read_lock::<Results>() {
-        return result.entries(caption.as_ref());
+        return result.entry(caption);
     }
     if let Some(figure) = what.read_lock::<FigureHandle>() {
-        return Ok(vec![figure.entry(caption)]);
+        return Ok(figure.entry(caption));
     }
     if let Some(table) = what.read_lock::<TableHandle>() {
-        return Ok(vec![table.entry(caption)]);
+        return Ok(table.entry(caption));
     }
     let message =
         format!("a report takes results, figures and tables, not {}", convert::described(what));

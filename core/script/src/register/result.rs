@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, INT, ImmutableString, Map};
 use super::{function, indexer, properties, property};
 use crate::convert;
 use crate::state::State;
+use crate::suggest::{did_you_mean, listed};
 use crate::throw::Fallible;
 use crate::value::{FigureHandle, Results, TableHandle, Tensor};
 
@@ -37,9 +38,7 @@ fn arrays(engine: &mut Engine, state: &Arc<State>) {
         |result: &mut Results, name: ImmutableString| -> Fallible<Tensor> {
             Ok(result.array(&name).map_err(|mut failure| {
                 // A name after a point may also be a property that was misspelt.
-                if let Some(other) = crate::suggest::nearest(&name, PROPERTIES) {
-                    failure.help = Some(format!("did you mean `{other}`?"));
-                }
+                failure.help = did_you_mean(&name, PROPERTIES).or(failure.help);
                 failure
             })?)
         },
@@ -60,11 +59,9 @@ fn arrays(engine: &mut Engine, state: &Arc<State>) {
     .register_into_engine(
         engine,
         move |result: &mut Results, name: ImmutableString, path: ImmutableString| -> Fallible<()> {
-            let file = result.save(&name, &path)?;
-            let mut ledger = shared.ledger();
+            let file = result.file(&name, &path)?;
             // Saving again replaces, as writing a file does.
-            ledger.files.retain(|other| other.path != file.path);
-            ledger.files.push(file);
+            shared.ledger().files.insert(path.to_string(), file);
             Ok(())
         },
     );
@@ -106,7 +103,7 @@ fn described(result: &Results) -> String {
     format!(
         "{}: arrays {}; {} figures, {} tables",
         result.name(),
-        crate::suggest::listed(names, 12),
+        listed(names, 12),
         findings.figures.len(),
         findings.tables.len()
     )

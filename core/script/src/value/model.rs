@@ -5,7 +5,7 @@ use std::sync::Arc;
 use convscope_protocol::LayerDescription;
 use rhai::{Dynamic, Map};
 
-use crate::suggest::{listed, nearest};
+use crate::suggest::{did_you_mean, listed};
 use crate::{Failure, ScriptModel, convert};
 
 /// A handle of a loaded model.
@@ -28,15 +28,8 @@ impl Model {
             return Ok(layer);
         }
         let names = || layers.iter().map(|layer| layer.name.as_str());
-        let below = format!("{name}/");
-        let inside: Vec<&str> = names().filter(|other| other.starts_with(&below)).collect();
-        let help = match nearest(name, names()) {
-            Some(other) => format!("did you mean `{other}`?"),
-            None if !inside.is_empty() => {
-                format!("below `{name}` there are {}", listed(inside, 8))
-            }
-            None => format!("layers: {}", listed(names(), 12)),
-        };
+        let help = did_you_mean(name, names())
+            .unwrap_or_else(|| format!("layers: {}", listed(names(), 12)));
         let message = format!("the model `{}` has no layer `{name}`", self.0.description().name);
         Err(Failure::new("unknown_layer", message).with_help(help))
     }

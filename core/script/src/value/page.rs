@@ -1,7 +1,8 @@
 //! A report that is being filled.
 
 use crate::Failure;
-use crate::outcome::{Entry, Report};
+use convscope_report::{Entry, Report};
+
 use crate::state::{Entries, State};
 
 /// A handle of a report that is being filled.
@@ -22,10 +23,10 @@ impl Page {
         Self { number, title: title.to_owned(), entries: Entries::default() }
     }
 
-    /// Adds entries at the end.
-    pub(crate) fn add(&self, state: &State, new: Vec<Entry>) {
-        *state.ledger().unsaved.entry(self.number).or_default() += new.len();
-        self.lock().extend(new);
+    /// Adds an entry at the end.
+    pub(crate) fn add(&self, state: &State, entry: Entry) {
+        *state.ledger().unsaved.entry(self.number).or_default() += 1;
+        self.lock().push(entry);
     }
 
     /// Marks the report, as it is now, as what is to be written.

@@ -1,15 +1,14 @@
 //! What an analysis found.
 
-use std::path::{Component, Path};
 use std::sync::Arc;
 
-use convscope_protocol::{Figure, FigureContent, Findings, Table};
+use convscope_protocol::{Figure, Findings, Table};
+use convscope_report::Entry;
 
 use super::Tensor;
 use crate::Failure;
-use crate::outcome::{Entry, SavedArray};
 use crate::state::Reserved;
-use crate::suggest::{listed, nearest};
+use crate::suggest::{did_you_mean, listed};
 
 /// A handle of what an analysis found.
 #[derive(Clone)]
@@ -88,58 +87,71 @@ impl Results {
         Ok(TableHandle { result: self.clone(), index })
     }
 
-    /// Returns all figures, then the tables that no figure draws, as entries of a report.
+    /// Returns everything as an entry of a report.
     ///
     /// # Errors
     ///
     /// When there is nothing, or a caption is given for more than one thing.
-    pub(crate) fn entries(&self, caption: Option<&String>) -> Result<Vec<Entry>, Failure> {
-        let drawn = |table: &Table| {
-            self.findings.figures.iter().any(|figure| {
-                matches!(&figure.content, FigureContent::Table(drawn) if drawn.table == table.name)
-            })
-        };
-        let tables = self.tables().into_iter().filter(|table| !drawn(table.get()));
-        let figures = self.figures().into_iter().map(|figure| figure.entry(caption.cloned()));
-        let entries: Vec<Entry> =
-            figures.chain(tables.map(|table| table.entry(caption.cloned()))).collect();
-        match entries.len() {
-            0 => Err(Failure::new(
+    pub(crate) fn entry(&self, caption: Option<String>) -> Result<Entry, Failure> {
+        let things = (self.findings.figures.as_slice(), self.findings.tables.as_slice());
+        match (things, caption) {
+            (([], []), _) => Err(Failure::new(
                 "nothing_to_show",
                 format!("`{}` has neither figures nor tables", self.name),
             )),
-            2.. if caption.is_some() => Err(Failure::new(
-                "wrong_type",
-                format!("a caption belongs to one figure, and `{}` has several", self.name),
-            )
-            .with_key("caption")
-            .with_help("add them one by one: `page.add(result.figure(\"…\"), #{ caption: … })`")),
-            _ => Ok(entries),
+            (_, None) => Ok(Entry::Findings {
+                result: self.name().to_owned(),
+                findings: Arc::clone(&self.findings),
+            }),
+            (([_], []), caption) => {
+                Ok(FigureHandle { result: self.clone(), index: 0 }.entry(caption))
+            }
+            (([], [_]), caption) => {
+                Ok(TableHandle { result: self.clone(), index: 0 }.entry(caption))
+            }
+            _ => {
+                let message =
+                    format!("a caption belongs to one figure, and `{}` has several", self.name);
+                Err(Failure::new("wrong_type", message).with_key("caption").with_help(
+                    "add them one by one: `page.add(result.figure(\"…\"), #{ caption: … })`",
+                ))
+            }
         }
     }
 
-    /// Notes that an array is wanted as a file.
+    /// Returns an array as a file of its own, as an entry of a report.
     ///
     /// # Errors
     ///
-    /// When there is no such array, or the path leads out of the output folder.
-    pub(crate) fn save(&self, array: &str, path: &str) -> Result<SavedArray, Failure> {
+    /// When there is no such array, or the path leads out of the output folder or into the
+    /// report's own.
+    pub(crate) fn file(&self, array: &str, path: &str) -> Result<Entry, Failure> {
         self.array(array)?;
-        let given = Path::new(path);
-        let inside = !path.is_empty()
-            && !path.contains('\\')
-            && given.components().all(|part| matches!(part, Component::Normal(_)));
-        if !inside {
-            return Err(Failure::new("out_of_reach", format!("cannot write to `{path}`"))
-                .with_help(
-                    "a script writes below the output folder: give a relative path without `..`",
-                ));
+        let refuse = |help: &str| {
+            Err(Failure::new("out_of_reach", format!("cannot write to `{path}`")).with_help(help))
+        };
+        let usable = |part: &str| {
+            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(letter)
+        };
+        if !path.split('/').all(usable) {
+            return refuse(
+                "a script writes below the output folder: give a relative path without `..`, of \
+                 letters, digits, `.`, `_` and `-`",
+            );
         }
-        if given.extension().is_none_or(|extension| extension != "npy") {
-            return Err(Failure::new("wrong_type", format!("`{path}` does not end in `.npy`")));
+        let folder = path.split('/').next().unwrap_or_default();
+        if ["data", "figures"].iter().any(|own| folder.eq_ignore_ascii_case(own)) {
+            return refuse("`data` and `figures` are the report's own; choose another folder");
         }
-        let findings = Arc::clone(&self.findings);
-        Ok(SavedArray { findings, array: array.to_owned(), path: given.to_path_buf() })
+        if path.strip_suffix(".npy").is_none() {
+            return refuse("arrays are written as `.npy`: let the path end so");
+        }
+        Ok(Entry::File {
+            findings: Arc::clone(&self.findings),
+            array: array.to_owned(),
+            path: path.to_owned(),
+        })
     }
 
     /// Says that there is nothing of a name.
@@ -149,10 +161,11 @@ impl Results {
         name: &str,
         names: impl Iterator<Item = &'a str> + Clone,
     ) -> Failure {
-        let help = match nearest(name, names.clone()) {
-            Some(other) => format!("did you mean `{other}`?"),
-            None if names.clone().next().is_none() => format!("it has no {what}s at all"),
-            None => format!("{what}s: {}", listed(names, 12)),
+        let all = listed(names.clone(), 12);
+        let help = match did_you_mean(name, names) {
+            Some(help) => help,
+            None if all.is_empty() => format!("it has no {what}s at all"),
+            None => format!("{what}s: {all}"),
         };
         let message = format!("`{}` has no {what} `{name}`", self.name);
         Failure::new(&format!("unknown_{what}"), message).with_help(help)

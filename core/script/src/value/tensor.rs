@@ -13,6 +13,7 @@ use rhai::{Dynamic, INT};
 pub(crate) use reduce::Reduction;
 
 use crate::state::{Budget, Reserved, bytes_of};
+use crate::suggest::listed;
 use crate::{Failure, convert};
 
 /// The most numbers that may become a list of a script.
@@ -148,7 +149,7 @@ impl Tensor {
         let count = self.shape().len();
         let names = || self.array.meta.axes.iter().map(|axis| axis.name.as_str());
         let known = || {
-            let names = crate::suggest::listed(names(), 12);
+            let names = listed(names(), 12);
             if names.is_empty() { format!("there are {count}") } else { format!("axes: {names}") }
         };
         if let Ok(number) = axis.as_int() {

@@ -58,7 +58,7 @@ fn results_of_the_same_analysis_get_numbers() {
     let outcome = Desk::new().run(&script).outcome.unwrap();
 
     let names: Vec<&str> = outcome.analyses.iter().map(|run| run.result.as_str()).collect();
-    assert_eq!(names, ["occlusion", "occlusion_2", "occlusion_3"]);
+    assert_eq!(names, ["occlusion", "occlusion-2", "occlusion-3"]);
 }
 
 #[test]
@@ -175,12 +175,10 @@ fn arrays_are_saved_below_the_output_folder_only() {
         Desk::new().run(&script).outcome
     };
 
-    let outcome = save("maps/p.npy").unwrap();
-    assert_eq!(outcome.files[0].path, std::path::Path::new("maps/p.npy"));
-    assert_eq!(outcome.files[0].array, "probability");
-    for path in ["/tmp/p.npy", "../p.npy", "a/../../p.npy", "", "a\\\\p.npy"] {
+    assert!(save("maps/p.npy").is_ok());
+    for path in ["/tmp/p.npy", "../p.npy", "a/../../p.npy", "", "a\\\\p.npy", "data/p.npy", "p.txt"]
+    {
         let error = save(path).unwrap_err().to_string();
         assert!(error.contains("cannot write to `"), "{error}");
     }
-    assert!(save("p.txt").unwrap_err().to_string().contains("`p.txt` does not end in `.npy`"));
 }

@@ -169,10 +169,10 @@ fn plugin(id: &str) -> PluginDescriptor {
     let schema = json!({
         "type": "object",
         "properties": {
-            "images": { "description": "Pictures." },
+            "images": { "description": "Pictures.", "x-convscope": "dataset" },
             "window": { "description": "Side of the window.", "type": "integer", "default": 32 },
             "stride": { "description": "Step of the window.", "type": "integer", "default": 8 },
-            "layers": { "description": "Layers." },
+            "layers": { "description": "Layers.", "type": "string" },
         },
         "required": ["images"],
         "additionalProperties": false,

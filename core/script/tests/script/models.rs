@@ -98,7 +98,7 @@ fn unknown_layers_and_properties_are_said_with_the_nearest() {
     let (message, help) = ask("layer(\"conv\")");
     assert_eq!(message, "the model `tiny.onnx` has no layer `conv`");
     assert_eq!(help, "did you mean `conv1`?");
-    assert_eq!(ask("layer(\"fire9\")").1, "below `fire9` there are `fire9/concat`");
+    assert_eq!(ask("layer(\"fire9\")").1, "did you mean `fire9/concat`?");
     assert_eq!(ask("layer(\"pool\")").1, "layers: `conv1`, `fire9/concat`");
     let (message, help) = ask("layrs");
     assert_eq!(message, "a model has no property `layrs`");

@@ -1,6 +1,6 @@
 //! Reports.
 
-use convscope_script::Entry;
+use convscope_report::Entry;
 
 use crate::fake::{Desk, LOADED, marked};
 
@@ -12,12 +12,15 @@ fn run(rest: &str) -> crate::fake::Left {
 fn kinds(entries: &[Entry]) -> Vec<String> {
     let kind = |entry: &Entry| match entry {
         Entry::Text(text) => format!("text {text}"),
+        Entry::Findings { result, .. } => format!("findings {result}"),
         Entry::Figure { result, figure, caption, .. } => {
             format!("figure {result} {figure} {caption:?}")
         }
         Entry::Table { result, table, caption, .. } => {
             format!("table {result} {table} {caption:?}")
         }
+        Entry::File { array, path, .. } => format!("file {array} {path}"),
+        other => panic!("unknown: {other:?}"),
     };
     entries.iter().map(kind).collect()
 }
@@ -36,9 +39,7 @@ fn a_report_holds_what_was_added_when_it_was_saved() {
         kinds(&report.entries),
         [
             "text **bold**",
-            "figure occlusion probability None",
-            // The other table is drawn by the figure.
-            "table occlusion winners None",
+            "findings occlusion",
             "figure occlusion probability Some(\"Dark.\")",
             "table occlusion drawn None",
         ]
@@ -53,7 +54,7 @@ fn saving_again_replaces() {
     .outcome
     .unwrap();
 
-    assert_eq!(outcome.report.unwrap().entries.len(), 3);
+    assert_eq!(outcome.report.unwrap().entries.len(), 2);
     assert!(outcome.warnings.is_empty());
 }
 
@@ -108,4 +109,23 @@ fn forgetting_to_save_is_noticed() {
         ["what was added to the report `x` after `save()` is not in it: 1 piece"]
     );
     assert!(warnings("found.save_npy(\"winner\", \"w.npy\");").is_empty());
+}
+
+#[test]
+fn arrays_are_saved_with_a_report_or_without_one() {
+    let save = "found.save_npy(\"winner\", \"w.npy\"); found.save_npy(\"probability\", \"w.npy\");";
+    let report = |rest: &str| run(rest).outcome.unwrap().report.unwrap();
+
+    let alone = report(save);
+    assert_eq!(alone.title, "main");
+    assert_eq!(kinds(&alone.entries), ["file probability w.npy"]);
+    let both = report(&format!("{save} let page = report(\"x\"); page.add(found); page.save();"));
+    assert_eq!(kinds(&both.entries), ["findings occlusion", "file probability w.npy"]);
+}
+
+#[test]
+fn a_result_with_one_figure_takes_a_caption() {
+    let mistake =
+        run("report(\"one\").add(model.deconvnet(#{ images: photos }), #{ caption: 3 });");
+    assert_eq!(mistake.mistake().message, "`caption` must be a string, not a whole number");
 }

@@ -60,7 +60,7 @@ fn a_setting_that_no_option_asks_for_is_told_before_anything_runs() {
     assert!(left.fake.printed.lock().unwrap().is_empty());
     let mistake = left.mistake();
     assert_eq!(mistake.message, "the script has no option `modle`");
-    assert_eq!(mistake.label.unwrap(), "did you mean `model`? options: `model`");
+    assert_eq!(mistake.label.unwrap(), "did you mean `model`?");
     assert!(mistake.place.is_none());
     // Where the names are computed, this can only be said in the end.
     let script = "for name in [\"a\"] { option(name, 1); }";
