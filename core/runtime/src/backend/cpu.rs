@@ -12,6 +12,7 @@ mod depthwise;
 mod elementwise;
 mod filtering;
 mod gemm_call;
+mod lines;
 mod matrix;
 mod max_pooling;
 mod movement;

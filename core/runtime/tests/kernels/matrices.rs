@@ -36,7 +36,9 @@ fn products_broadcast_their_stacks_in_every_orientation() {
         (&[2, 1], &[3], &[2, 3], |i| [i / 3, i % 3]),
     ];
     for (a_stack, b_stack, stack, operands) in cases {
-        for [rows, inner, columns] in [[1, 1, 1], [3, 5, 7], [70, 33, 130], [2, 5000, 3]] {
+        // Images alone are multiplied in wide units and long terms, stacks in tall units.
+        let large = if stack.is_empty() { [[2, 5, 520], [2, 4100, 35]] } else { [[66, 9, 20]; 2] };
+        for [rows, inner, columns] in [[1, 1, 1], [3, 5, 7]].into_iter().chain(large) {
             for (a_o, b_o) in orientations() {
                 let a = tensor(stored(a_stack, [rows, inner], a_o), 1);
                 let b = tensor(stored(b_stack, [inner, columns], b_o), 2);

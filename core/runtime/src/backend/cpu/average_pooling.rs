@@ -1,6 +1,9 @@
 //! Averages of windows, and the adjoint.
 
+use std::ops::Range;
+
 use super::axis::Axis;
+use super::lines::{gather, spread};
 use super::max_pooling::require_cells;
 use super::operand::{maps, require, zeros};
 use super::units::for_each_chunk;
@@ -20,11 +23,16 @@ pub(super) fn average_pooling(
     let shape = Shape::from([batch, channels, output[0], output[1]]);
     let mut averages = zeros(KERNEL, &shape)?;
     let (input, area) = (input.values()?, height * width);
+    let [down, across] = axes;
+    let counts = counts(&across, divisor);
     for_each_chunk(&mut averages, output[0] * output[1], |plane, target| {
         let map = &input[plane * area..][..area];
-        for (place, average) in Place::all(&axes).zip(target) {
-            let sum: f32 = place.cells(&axes).map(|cell| map[cell]).sum();
-            *average = sum / place.divisor(&axes, divisor);
+        for (row, target) in target.chunks_mut(across.outputs).enumerate() {
+            for_each_line(&axes, row, |columns, first| {
+                gather(&mut target[columns], &map[first..], across.stride, 1.0);
+            });
+            let rows = count(&down, row, divisor);
+            target.iter_mut().zip(&counts).for_each(|(sum, columns)| *sum /= rows * columns);
         }
     });
     Tensor::new(shape, averages)
@@ -46,40 +54,48 @@ pub(super) fn average_unpooling(
     require_cells(KERNEL, restored, &axes)?;
     let mut result = zeros(KERNEL, restored)?;
     let (signal, cells) = (signal.values()?, rows * columns);
+    let [down, across] = axes;
+    let counts = counts(&across, divisor);
     for_each_chunk(&mut result, height * width, |plane, target| {
-        for (place, value) in Place::all(&axes).zip(&signal[plane * cells..][..cells]) {
-            let share = value / place.divisor(&axes, divisor);
-            place.cells(&axes).for_each(|cell| target[cell] += share);
+        let mut shares = vec![0.0; columns];
+        for (row, signal) in signal[plane * cells..][..cells].chunks(columns.max(1)).enumerate() {
+            let rows = count(&down, row, divisor);
+            for ((share, value), columns) in shares.iter_mut().zip(signal).zip(&counts) {
+                *share = value / (rows * columns);
+            }
+            for_each_line(&axes, row, |columns, first| {
+                spread(&mut target[first..], &shares[columns], across.stride, 1.0);
+            });
         }
     });
     Tensor::new(restored.clone(), result)
 }
 
-/// Row and column of an output.
-#[derive(Clone, Copy)]
-struct Place(usize, usize);
+/// Counts the taps of an output along an axis that the sum is divided by.
+fn count(axis: &Axis, output: usize, divisor: Divisor) -> f32 {
+    let taps = match divisor {
+        Divisor::Cells => axis.taps(output).len(),
+        Divisor::PaddedCells => axis.padded_taps(output),
+    };
+    taps as f32
+}
 
-impl Place {
-    fn all(axes: &[Axis; 2]) -> impl Iterator<Item = Self> {
-        let [rows, columns] = axes.map(|axis| axis.outputs);
-        (0..rows).flat_map(move |row| (0..columns).map(move |column| Self(row, column)))
-    }
+fn counts(axis: &Axis, divisor: Divisor) -> Vec<f32> {
+    (0..axis.outputs).map(|output| count(axis, output, divisor)).collect()
+}
 
-    /// Lists the cells of the map under the window, row by row.
-    fn cells(self, [down, across]: &[Axis; 2]) -> impl Iterator<Item = usize> {
-        let Self(row, column) = self;
-        down.taps(row).flat_map(move |tap| {
-            let start = down.cell(row, tap) * across.size;
-            across.taps(column).map(move |tap| start + across.cell(column, tap))
-        })
-    }
-
-    fn divisor(self, [down, across]: &[Axis; 2], divisor: Divisor) -> f32 {
-        let Self(row, column) = self;
-        let count = match divisor {
-            Divisor::Cells => down.taps(row).len() * across.taps(column).len(),
-            Divisor::PaddedCells => down.padded_taps(row) * across.padded_taps(column),
-        };
-        count as f32
+/// Visits the taps of a row of outputs: the columns of outputs for which a tap lies on the map, and
+/// the first of their cells.
+fn for_each_line(axes: &[Axis; 2], row: usize, mut visit: impl FnMut(Range<usize>, usize)) {
+    let [down, across] = axes;
+    for tap_down in down.taps(row) {
+        let start = down.cell(row, tap_down) * across.size;
+        for tap_across in 0..across.kernel {
+            let columns = across.outputs_of(tap_across);
+            if !columns.is_empty() {
+                let first = start + across.cell(columns.start, tap_across);
+                visit(columns, first);
+            }
+        }
     }
 }

@@ -102,11 +102,10 @@ fn units<'a>(filtering: &Filtering, output: &'a mut [f32]) -> Vec<Unit<'a>> {
     if output.is_empty() {
         return Vec::new();
     }
-    // Two pieces at least, so that one picture occupies two threads.
+    // Two units at least, so that one picture occupies two threads.
     let pieces = cells.div_ceil(CELLS).clamp(2.min(rows.outputs), rows.outputs);
     let rows_each = rows.outputs.div_ceil(pieces);
-    let filters_each =
-        if rows.outputs > 1 { filtering.filters } else { filtering.filters.div_ceil(4) };
+    let filters_each = filtering.filters.div_ceil(if rows.outputs == 1 { 4 } else { 1 });
     let mut units = Vec::new();
     for (image_group, block) in output.chunks_mut(filtering.filters * cells).enumerate() {
         for (number, part) in block.chunks_mut(filters_each * cells).enumerate() {

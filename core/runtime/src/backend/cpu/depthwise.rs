@@ -1,8 +1,8 @@
 //! Convolution in which every filter sees one channel, and its adjoint, row by row.
 
-use super::axis::Axis;
 use super::convolution::Finish;
 use super::filtering::Filtering;
+use super::lines::{gather, spread};
 use super::units::{for_each_chunk, for_each_unit, room};
 
 /// Correlates every channel with its own filters.
@@ -33,13 +33,7 @@ pub(super) fn convolution(
                 let weight = filters[filter * taps + tap];
                 let source = &map[source_row * across.size + first..];
                 let sums = &mut sums[row * across.outputs..][columns];
-                if across.stride == 1 {
-                    let pairs = sums.iter_mut().zip(source);
-                    pairs.for_each(|(sum, value)| *sum += weight * value);
-                } else {
-                    let pairs = sums.iter_mut().zip(source.iter().step_by(across.stride));
-                    pairs.for_each(|(sum, value)| *sum += weight * value);
-                }
+                gather(sums, source, across.stride, weight);
             });
             finish.store(filter, sums, target);
         },
@@ -63,21 +57,10 @@ pub(super) fn transposed(
             for_each_row_pair(filtering, |tap, row, target_row, columns, first| {
                 let source = &signal[row * across.outputs..][columns];
                 let target = &mut target[target_row * across.size + first..];
-                spread(&across, source, target, filter[tap]);
+                spread(target, source, across.stride, filter[tap]);
             });
         }
     });
-}
-
-/// Adds a row of signals, `weight` times, to the cells that its windows see.
-fn spread(across: &Axis, source: &[f32], target: &mut [f32], weight: f32) {
-    if across.stride == 1 {
-        let pairs = target.iter_mut().zip(source);
-        pairs.for_each(|(cell, value)| *cell += weight * value);
-    } else {
-        let pairs = target.iter_mut().step_by(across.stride).zip(source);
-        pairs.for_each(|(cell, value)| *cell += weight * value);
-    }
 }
 
 /// Visits every tap and row of outputs that lie on the map: the tap's number, the row of outputs,

@@ -10,14 +10,18 @@ const KERNEL: &str = "matrix_product";
 /// Rows that one unit of a product of computed matrices takes.
 const ROWS: usize = 64;
 
-/// Columns that one unit of a fully connected product takes.
-const COLUMNS: usize = 64;
+/// Columns and terms that are computed together where the right matrix lies column by column: the
+/// terms of some images stay in the cache while a column passes.
+const DOT_COLUMNS: usize = 32;
+const DOT_TERMS: usize = 4096;
+
+/// The same where it lies row by row. Few terms go into one sum before it joins the total, which
+/// keeps rounding errors small.
+const COLUMNS: usize = 512;
+const TERMS: usize = 256;
 
 /// Partial sums that run side by side in a scalar product.
-const LANES: usize = 16;
-
-/// Terms that are added to one sum before it joins the total, which keeps rounding errors small.
-const TERMS: usize = 256;
+const LANES: usize = 32;
 
 /// Multiplies matrices over the last two axes; see
 /// [`Backend::matrix_product`](crate::Backend::matrix_product).
@@ -144,58 +148,78 @@ fn rows_apart(extents: Extents, left: Matrix<'_>, right: Matrix<'_>, result: &mu
         turned = cells.map(|(row, column)| left.values[row + column * left.column_step]).collect();
         &turned
     };
+    let (columns_each, terms_each) =
+        if right.row_step == 1 { (DOT_COLUMNS, DOT_TERMS) } else { (COLUMNS, TERMS) };
+    // A unit's results for all images lie together until every unit is done.
     let mut parts = vec![0.0; rows * columns];
-    // Column-major by units: a unit's results for all images lie together.
-    for_each_chunk(&mut parts, COLUMNS * rows, |unit, part| {
-        let first = unit * COLUMNS;
-        let count = COLUMNS.min(columns - first);
-        if right.row_step == 1 {
-            for index in 0..count {
-                let weights = &right.values[(first + index) * right.column_step..][..inner];
-                for (row, image) in images.chunks(inner.max(1)).take(rows).enumerate() {
-                    part[row * count + index] = scalar_product(image, weights);
-                }
-            }
-        } else {
-            for start in (0..inner).step_by(TERMS) {
-                let terms = start..inner.min(start + TERMS);
-                for (row, sums) in part.chunks_mut(count).enumerate() {
-                    let image = &images[row * inner..][..inner];
-                    let mut partial = [0.0; COLUMNS];
-                    for term in terms.clone() {
-                        let weights = &right.values[term * right.row_step + first..][..count];
-                        let pairs = partial.iter_mut().zip(weights);
-                        pairs.for_each(|(sum, weight)| *sum += image[term] * weight);
+    for_each_chunk(&mut parts, columns_each * rows, |unit, part| {
+        let first = unit * columns_each;
+        let count = part.len() / rows;
+        for start in (0..inner).step_by(terms_each) {
+            let terms = start..inner.min(start + terms_each);
+            if right.row_step == 1 {
+                for index in 0..count {
+                    let weights = &right.values[(first + index) * right.column_step..];
+                    for row in 0..rows {
+                        let image = &images[row * inner..][terms.clone()];
+                        part[row * count + index] += scalar_product(image, &weights[terms.clone()]);
                     }
-                    sums.iter_mut().zip(partial).for_each(|(sum, partial)| *sum += partial);
+                }
+            } else {
+                let weights = &right.values[terms.start * right.row_step + first..];
+                for (row, sums) in part.chunks_mut(count).enumerate() {
+                    let image = &images[row * inner..][terms.clone()];
+                    add_rows(image, weights, right.row_step, sums);
                 }
             }
         }
     });
-    for (unit, part) in parts.chunks(COLUMNS * rows).enumerate() {
+    for (unit, part) in parts.chunks(columns_each * rows).enumerate() {
         let count = part.len() / rows;
         for (row, values) in part.chunks(count).enumerate() {
-            result[row * columns + unit * COLUMNS..][..count].copy_from_slice(values);
+            result[row * columns + unit * columns_each..][..count].copy_from_slice(values);
         }
     }
 }
 
 /// Sums products in an order that depends on the length alone.
 fn scalar_product(a: &[f32], b: &[f32]) -> f32 {
-    let mut total = [0.0; LANES];
-    for (a, b) in a.chunks(TERMS * LANES).zip(b.chunks(TERMS * LANES)) {
-        let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-        let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-        let mut partial = [0.0; LANES];
-        for (a, b) in a_blocks.iter().zip(b_blocks) {
-            for lane in 0..LANES {
-                partial[lane] += a[lane] * b[lane];
-            }
+    let mut sums = [0.0; LANES];
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_blocks.iter().zip(b_blocks) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
         }
-        for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-            partial[lane] += a * b;
-        }
-        total.iter_mut().zip(partial).for_each(|(total, partial)| *total += partial);
     }
-    total.chunks(4).map(|four| (four[0] + four[1]) + (four[2] + four[3])).sum()
+    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
+        *sum += a * b;
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+/// Adds the rows of a matrix, which begin `step` apart, each times its factor.
+fn add_rows(factors: &[f32], rows: &[f32], step: usize, sums: &mut [f32]) {
+    let mut partial = [0.0; COLUMNS];
+    let partial = &mut partial[..sums.len()];
+    let (fours, rest) = factors.as_chunks::<4>();
+    for (four, &[a, b, c, d]) in fours.iter().enumerate() {
+        let row = |number: usize| &rows[(4 * four + number) * step..][..partial.len()];
+        let (first, second) = (row(0).iter().zip(row(1)), row(2).iter().zip(row(3)));
+        for ((sum, (w, x)), (y, z)) in partial.iter_mut().zip(first).zip(second) {
+            *sum += (a * w + b * x) + (c * y + d * z);
+        }
+    }
+    for (number, factor) in rest.iter().enumerate() {
+        let row = &rows[(4 * fours.len() + number) * step..];
+        partial.iter_mut().zip(row).for_each(|(sum, weight)| *sum += factor * weight);
+    }
+    sums.iter_mut().zip(partial).for_each(|(sum, partial)| *sum += *partial);
 }

@@ -1,6 +1,7 @@
 //! Maxima of windows with their switches, and unpooling.
 
 use super::axis::Axis;
+use super::lines::pick;
 use super::operand::{incompatible, maps, require, zeros};
 use super::units::{for_each_chunk, for_each_chunk_pair};
 use crate::{Computed, Overlap, Shape, Tensor, Window};
@@ -40,14 +41,17 @@ pub(super) fn require_cells(kernel: &'static str, shape: &Shape, axes: &[Axis; 2
 
 fn pool(axes: &[Axis; 2], map: &[f32], maxima: &mut [f32], switches: &mut [u32]) {
     let [down, across] = axes;
+    let first_cells: Vec<usize> =
+        (0..across.outputs).map(|column| across.cell(column, across.taps(column).start)).collect();
+    let mut candidates = vec![0.0; across.outputs];
     let lines = maxima.chunks_mut(across.outputs).zip(switches.chunks_mut(across.outputs));
     for (row, (maxima, switches)) in lines.enumerate() {
         let taps_down = down.taps(row);
         // The first cell of each window, so that a window of equal cells chooses it.
         let first_row = down.cell(row, taps_down.start) * across.size;
-        for (column, (maximum, switch)) in maxima.iter_mut().zip(&mut *switches).enumerate() {
-            let cell = first_row + across.cell(column, across.taps(column).start);
-            (*maximum, *switch) = (map[cell], cell as u32);
+        let line = &map[first_row..][..across.size];
+        for ((maximum, switch), &cell) in maxima.iter_mut().zip(&mut *switches).zip(&first_cells) {
+            (*maximum, *switch) = (line[cell], (first_row + cell) as u32);
         }
         for tap_down in taps_down {
             let start = down.cell(row, tap_down) * across.size;
@@ -57,24 +61,40 @@ fn pool(axes: &[Axis; 2], map: &[f32], maxima: &mut [f32], switches: &mut [u32])
                     continue;
                 }
                 let first = start + across.cell(columns.start, tap_across);
-                let maxima = maxima[columns.clone()].iter_mut();
-                let best = maxima.zip(&mut switches[columns]);
-                let cells = (first..).step_by(across.stride);
-                for ((maximum, switch), cell) in best.zip(cells) {
-                    let value = map[cell];
-                    if exceeds(value, *maximum) {
-                        (*maximum, *switch) = (value, cell as u32);
-                    }
-                }
+                let candidates = &mut candidates[columns.clone()];
+                pick(candidates, &map[first..start + across.size], across.stride);
+                let maxima = &mut maxima[columns.clone()];
+                challenge(maxima, &mut switches[columns], candidates, first, across.stride);
             }
         }
+    }
+}
+
+/// Puts candidates, which lie `step` cells apart from `first` on, in the place of smaller maxima.
+fn challenge(
+    maxima: &mut [f32],
+    switches: &mut [u32],
+    candidates: &[f32],
+    first: usize,
+    step: usize,
+) {
+    let (mut cell, step) = (first as u32, step as u32);
+    for ((maximum, switch), &candidate) in maxima.iter_mut().zip(switches).zip(candidates) {
+        // Bit masks, since compilers turn a choice into a store under a condition, one at a time.
+        let wins = 0_u32.wrapping_sub(u32::from(exceeds(candidate, *maximum)));
+        let bits = (candidate.to_bits() & wins) | (maximum.to_bits() & !wins);
+        *maximum = f32::from_bits(bits);
+        *switch = (cell & wins) | (*switch & !wins);
+        // Behind the last candidate the sum may leave the range; it is not used.
+        cell = cell.wrapping_add(step);
     }
 }
 
 /// Says whether a value takes the place of the largest so far; NaN counts as larger than any
 /// number, and the first one stays.
 fn exceeds(value: f32, largest: f32) -> bool {
-    value > largest || (value.is_nan() && !largest.is_nan())
+    // Without branches, so that several are compared at once.
+    (value > largest) | (value.is_nan() & !largest.is_nan())
 }
 
 /// Puts values back where their maxima stood; see

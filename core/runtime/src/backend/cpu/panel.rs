@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::filtering::Filtering;
+use super::lines::pick;
 
 /// Columns that the matrix product's innermost loop takes at once.
-const LANES: usize = 16;
+const LANES: usize = 8;
 
 /// Returns the width of a panel for a number of cells: the innermost loops are full.
 pub(super) fn padded_width(cells: usize) -> usize {
@@ -39,14 +40,7 @@ pub(super) fn lay_out(
             target[seen_across.end..].fill(0.0);
             let source = &map[down.cell(row, tap_down) * across.size..][..across.size];
             let source = &source[across.cell(seen_across.start, tap_across)..];
-            let target = &mut target[seen_across.clone()];
-            if across.stride == 1 {
-                target.copy_from_slice(&source[..target.len()]);
-            } else {
-                for (cell, value) in target.iter_mut().zip(source.iter().step_by(across.stride)) {
-                    *cell = *value;
-                }
-            }
+            pick(&mut target[seen_across.clone()], source, across.stride);
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::depthwise;
 use super::filtering::Filtering;
 use super::gemm_call::{Destination, Extents, Matrix, multiply};
+use super::lines::spread;
 use super::operand::{require, zeros};
 use super::units::{for_each_unit, room};
 use crate::{Computed, ConvolutionGeometry, Shape, Tensor};
@@ -211,12 +212,7 @@ fn add_up(filtering: &Filtering, products: &[f32], part: Support, target: &mut [
             }
             let source = &source[start - part.left..end - part.left];
             let target = &mut target[down.cell(row, tap_down) * across.size + first..];
-            if across.stride == 1 {
-                target.iter_mut().zip(source).for_each(|(cell, value)| *cell += value);
-            } else {
-                let cells = target.iter_mut().step_by(across.stride);
-                cells.zip(source).for_each(|(cell, value)| *cell += value);
-            }
+            spread(target, source, across.stride, 1.0);
         }
     }
 }
