@@ -23,6 +23,8 @@ const REMEMBERED: usize = 16;
 pub struct ImageOptions {
     /// At most this many, the first of the list.
     pub limit: Option<usize>,
+    /// The class of each picture, a name or a number, instead of what a list says.
+    pub labels: Option<Vec<String>>,
 }
 
 /// A list of pictures or tensors. Nothing is decoded before it is needed.
@@ -36,6 +38,9 @@ impl ImageSet {
     /// Lists the images of files, folders, patterns, CSV lists and tensors.
     pub(crate) fn load(sources: &[PathBuf], options: &ImageOptions) -> Result<Self, HostError> {
         let mut entries = list_images(sources)?;
+        if let Some(labels) = &options.labels {
+            give_labels(&mut entries, labels)?;
+        }
         entries.truncate(options.limit.unwrap_or(usize::MAX));
         Ok(Self { entries, hash: OnceLock::new() })
     }
@@ -81,6 +86,23 @@ impl ImageSet {
         }
         Ok(self.hash.get_or_init(|| hasher.finalize().to_hex().to_string()))
     }
+}
+
+/// Gives every picture its class.
+fn give_labels(entries: &mut [Entry], labels: &[String]) -> Result<(), HostError> {
+    let refuse = |reason: String| HostError::Images { what: "labels".to_owned(), reason };
+    if entries.len() != labels.len() {
+        return Err(refuse(format!("{} for {} images", labels.len(), entries.len())));
+    }
+    for (entry, given) in entries.iter_mut().zip(labels) {
+        match entry {
+            Entry::Picture { label, .. } => *label = Some(given.clone()),
+            Entry::Tensor { .. } => {
+                return Err(refuse(format!("{} is a tensor, which has no class", entry.name())));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Images as one model sees them.

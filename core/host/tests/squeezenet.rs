@@ -68,13 +68,27 @@ fn images_know_their_number_and_their_hash() {
     let session = session();
     let all = session.load_images(&[examples("photos")], &ImageOptions::default()).unwrap();
     assert_eq!(all.len(), 11);
-    let options = ImageOptions { limit: Some(3) };
+    let options = ImageOptions { limit: Some(3), ..ImageOptions::default() };
     let some = session.load_images(&[examples("photos")], &options).unwrap();
     assert_eq!(some.len(), 3);
     assert_eq!(some.entries()[0].name(), all.entries()[0].name());
     assert_ne!(some.hash().unwrap(), all.hash().unwrap());
     let again = session.load_images(&[examples("photos")], &options).unwrap();
     assert_eq!(some.hash().unwrap(), again.hash().unwrap());
+}
+
+#[test]
+fn labels_are_given_one_to_each_picture() {
+    let session = session();
+    let load = |labels: &[&str], limit| {
+        let labels = Some(labels.iter().map(|&label| label.to_owned()).collect());
+        let sources = [examples("photos/chelsea.png"), examples("photos/coffee.png")];
+        session.load_images(&sources, &ImageOptions { limit, labels })
+    };
+    let set = load(&["Egyptian cat", "967"], Some(1)).unwrap();
+    assert!(format!("{:?}", set.entries()).contains("label: Some(\"Egyptian cat\")"));
+    let error = load(&["cat"], None).unwrap_err();
+    assert_eq!(error.to_string(), "labels: 1 for 2 images");
 }
 
 #[test]
