@@ -33,6 +33,5 @@ pub use outcome::{AnalysisRun, ScriptOutcome, ScriptSource};
 pub use reach::Reach;
 pub use run::run;
 pub use workbench::{
-    Argument, Failure, ImageLabels, ImageOptions, ModelOptions, Prediction, ScriptImages,
-    ScriptModel, Workbench,
+    Argument, Failure, ImageOptions, ModelOptions, Prediction, ScriptImages, ScriptModel, Workbench,
 };

@@ -116,19 +116,10 @@ pub struct ModelOptions {
 pub struct ImageOptions {
     /// How many to use at most.
     pub limit: Option<usize>,
-    /// Class of every image, or a file that says it.
-    pub labels: Option<ImageLabels>,
+    /// Class of every image, a name or a number; before the limit is applied.
+    pub labels: Option<Vec<String>>,
     /// What may be read.
     pub reach: Arc<Reach>,
-}
-
-/// Where the classes of images come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImageLabels {
-    /// One class, number or name, per image.
-    List(Vec<String>),
-    /// Absolute path of a file with one class per line.
-    File(PathBuf),
 }
 
 /// The most probable classes of one image.

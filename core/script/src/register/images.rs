@@ -9,7 +9,7 @@ use super::{Options, function, properties, property, wrong_type};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::Images;
-use crate::{Failure, ImageLabels, ImageOptions, convert};
+use crate::{Failure, ImageOptions, convert};
 
 pub(super) const OPTIONS: &[&str] = &["labels", "limit"];
 
@@ -85,14 +85,21 @@ fn locate(
     state.reach.check_pattern(&state.locate(context, source)?)
 }
 
+/// Reads the classes of images: a list, or the path of a file with one per line.
 fn labels(
     state: &State,
     context: &NativeCallContext,
     value: Dynamic,
-) -> Result<ImageLabels, Failure> {
+) -> Result<Vec<String>, Failure> {
     if value.is_string() {
         let path = state.locate(context, &value).and_then(|path| state.reach.check(&path));
-        return Ok(ImageLabels::File(path.map_err(|failure| failure.with_key("labels"))?));
+        let text = path.and_then(|path| {
+            std::fs::read_to_string(&path).map_err(|error| {
+                Failure::new("unreadable", format!("cannot read `{}`: {error}", path.display()))
+            })
+        });
+        let text = text.map_err(|failure| failure.with_key("labels"))?;
+        return Ok(text.lines().map(|line| line.trim().to_owned()).collect());
     }
     let other = convert::described(&value);
     let Ok(items) = value.into_array() else {
@@ -107,5 +114,5 @@ fn labels(
                 .map_err(|_| wrong_type("labels", "a list of class numbers or names", &other)),
         }
     };
-    Ok(ImageLabels::List(items.into_iter().map(class).collect::<Result<_, _>>()?))
+    items.into_iter().map(class).collect()
 }

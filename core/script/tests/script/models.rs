@@ -53,8 +53,18 @@ fn options_of_loading_are_passed_on() {
     let asked = Desk::new().run(script).asked();
 
     assert!(asked[0].contains("preprocess: Some(\"caffe\"), input: Some([1, 3, 8, 8])"));
-    assert!(asked[1].ends_with("Some(5) Some(List([\"cat\", \"1\"]))"), "{}", asked[1]);
+    assert!(asked[1].ends_with("Some(5) Some([\"cat\", \"1\"])"), "{}", asked[1]);
     assert!(asked[1].contains("/photos/*.jpg"), "{}", asked[1]);
+}
+
+#[test]
+fn labels_are_read_from_a_file() {
+    let asked = Desk::new()
+        .write("home/labels.txt", "cat\n 7 \n")
+        .run("load_images(\"photos\", #{ labels: \"labels.txt\" });")
+        .asked();
+
+    assert!(asked[0].ends_with("None Some([\"cat\", \"7\"])"), "{}", asked[0]);
 }
 
 #[test]

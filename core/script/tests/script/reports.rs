@@ -124,7 +124,7 @@ fn arrays_are_saved_with_a_report_or_without_one() {
 }
 
 #[test]
-fn a_result_with_one_figure_takes_a_caption() {
+fn a_caption_is_a_string() {
     let mistake =
         run("report(\"one\").add(model.deconvnet(#{ images: photos }), #{ caption: 3 });");
     assert_eq!(mistake.mistake().message, "`caption` must be a string, not a whole number");
