@@ -21,3 +21,5 @@ mod paths;
 mod reports;
 #[path = "script/settings.rs"]
 mod settings;
+#[path = "script/shipped.rs"]
+mod shipped;

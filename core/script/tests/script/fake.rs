@@ -12,7 +12,7 @@ use convscope_protocol::findings::Origin;
 use convscope_protocol::table::Column;
 use convscope_protocol::{
     AnalysisDescriptor, Array, Axis, Cell, Figure, FigureContent, Findings, LayerDescription,
-    ModelDescription, PluginDescriptor, Table,
+    ModelDescription, PluginDescriptor, Schema, Table,
 };
 use convscope_script::{
     Argument, Diagnostic, Failure, ImageOptions, ModelOptions, Prediction, ScriptError,
@@ -69,7 +69,8 @@ impl Workbench for Bench {
         if path.extension().is_none_or(|extension| extension != "onnx") {
             return Err(Failure::new("unsupported", "this is no ONNX model"));
         }
-        Ok(Arc::new(FakeModel { description: description(), fake: Arc::clone(&self.0) }))
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Arc::new(FakeModel { description: description(&name), fake: Arc::clone(&self.0) }))
     }
 
     fn load_images(
@@ -144,7 +145,10 @@ impl ScriptModel for FakeModel {
         }
         for (key, value) in &arguments {
             match (key.as_str(), value) {
-                ("images" | "layers" | "stride", _) => {}
+                (
+                    "images" | "layers" | "stride" | "maps" | "choose" | "top" | "spots_per_image",
+                    _,
+                ) => {}
                 ("window", Argument::Json(Value::Number(window))) if window.as_i64() > Some(0) => {}
                 ("window", Argument::Json(value)) => {
                     let message = format!("`window` must be at least 1, not {value}");
@@ -157,6 +161,9 @@ impl ScriptModel for FakeModel {
                         .with_help("did you mean `window`?"));
                 }
             }
+        }
+        if analysis.ends_with("/deconvnet") && arguments.contains_key("top") {
+            return Ok(deconvnet(analysis, arguments.get("layers")));
         }
         if arguments.contains_key("stride") {
             return Err(Failure::cancelled());
@@ -177,20 +184,25 @@ fn plugin(id: &str) -> PluginDescriptor {
         "required": ["images"],
         "additionalProperties": false,
     });
-    let analysis = |id: &str| AnalysisDescriptor {
+    let analysis = |id: &str, schema: &Value| AnalysisDescriptor {
         id: id.to_owned(),
         doc: "Covers parts.".to_owned(),
-        parameters: serde_json::from_value(schema.clone()).unwrap(),
+        parameters: Schema::from_json(schema.clone()).unwrap(),
         ..AnalysisDescriptor::default()
     };
+    let mut mining = schema.clone();
+    for name in ["maps", "top", "spots_per_image"] {
+        mining["properties"][name] = json!({ "type": "integer" });
+    }
+    mining["properties"]["choose"] = json!({ "type": "string" });
     PluginDescriptor {
         id: id.to_owned(),
-        analyses: vec![analysis("occlusion"), analysis("deconvnet")],
+        analyses: vec![analysis("occlusion", &schema), analysis("deconvnet", &mining)],
         ..PluginDescriptor::default()
     }
 }
 
-fn description() -> ModelDescription {
+fn description(name: &str) -> ModelDescription {
     let layer = |name: &str, kind: &str, shape: Vec<usize>| LayerDescription {
         name: name.to_owned(),
         kind: kind.to_owned(),
@@ -198,16 +210,42 @@ fn description() -> ModelDescription {
         receptive_field: Some([7, 7]),
         ..LayerDescription::default()
     };
+    let layers = if name == "squeezenet1_1.onnx" {
+        vec![
+            ("conv1_relu", "rectifier", [1, 64, 113, 113]),
+            ("fire3/concat", "concatenation", [1, 128, 56, 56]),
+            ("fire6/concat", "concatenation", [1, 384, 14, 14]),
+            ("fire9/concat", "concatenation", [1, 512, 14, 14]),
+        ]
+    } else {
+        vec![
+            ("conv1", "convolution", [1, 8, 16, 16]),
+            ("fire9/concat", "concatenation", [1, 16, 8, 8]),
+        ]
+    };
     ModelDescription {
-        name: "tiny.onnx".to_owned(),
+        name: name.to_owned(),
         score: "fc".to_owned(),
         labels: vec!["cat".to_owned(), "dog".to_owned()],
-        layers: vec![
-            layer("conv1", "convolution", vec![1, 8, 16, 16]),
-            layer("fire9/concat", "concatenation", vec![1, 16, 8, 8]),
-        ],
+        layers: layers
+            .into_iter()
+            .map(|(name, kind, shape)| layer(name, kind, shape.to_vec()))
+            .collect(),
         ..ModelDescription::default()
     }
+}
+
+/// Findings with the figures that the analysis `deconvnet` of the plugin has.
+fn deconvnet(analysis: &str, layers: Option<&Argument>) -> Findings {
+    let mut findings = findings(analysis);
+    let Some(Argument::Json(Value::Array(layers))) = layers else { return findings };
+    let figure = |layer: &Value| Figure {
+        name: format!("projection.{}", layer.as_str().unwrap()),
+        ..findings.figures[0].clone()
+    };
+    findings.figures = layers.iter().map(figure).collect();
+    "activation".clone_into(&mut findings.arrays[0].name);
+    findings
 }
 
 /// Findings with an array `probability` [2, 3], one per layer, figures and tables.
@@ -306,9 +344,14 @@ impl Desk {
     pub(crate) fn run(self, text: &str) -> Left {
         let path = self.root.join("home/main.rhai");
         std::fs::write(&path, text).unwrap();
+        self.run_file(&path)
+    }
+
+    /// Runs a script that exists already.
+    pub(crate) fn run_file(self, path: &Path) -> Left {
         let fake = Arc::new(self.fake);
         let bench = Arc::new(Bench(Arc::clone(&fake)));
-        let outcome = convscope_script::run(&path, bench, &self.options);
+        let outcome = convscope_script::run(path, bench, &self.options);
         Left { outcome, fake }
     }
 }
