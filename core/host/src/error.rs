@@ -157,6 +157,14 @@ pub enum HostError {
         /// What it did, in words.
         what: String,
     },
+    /// The host itself panicked while it served an analysis.
+    #[error("{analysis}: convscope panicked: {message}")]
+    Panicked {
+        /// Full name of the analysis.
+        analysis: String,
+        /// The words of the panic.
+        message: String,
+    },
     /// What an analysis handed back does not fit together.
     #[error("{analysis}: {reason}")]
     BadResult {
@@ -212,6 +220,7 @@ impl HostError {
             Self::Analysis { cause: Some(cause), .. } => cause.kind(),
             Self::Analysis { .. } => "analysis_failed",
             Self::Misbehaved { .. } => "plugin_misbehaved",
+            Self::Panicked { .. } => "panicked",
             Self::BadResult { .. } => "invalid_result",
             Self::Threads(_) => "no_threads",
             Self::Data(_) => "invalid_data",
@@ -255,6 +264,9 @@ impl HostError {
             )),
             Self::Memory { .. } => {
                 Some("give more with --memory, or use a smaller model or input".to_owned())
+            }
+            Self::Panicked { .. } => {
+                Some("this is a fault of convscope, not yours: please report it".to_owned())
             }
             Self::Analysis { cause: Some(cause), .. } | Self::Card { source: cause, .. } => {
                 cause.help()

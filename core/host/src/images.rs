@@ -74,15 +74,12 @@ impl ImageSet {
     /// # Errors
     /// Fails when a file cannot be read.
     pub fn hash(&self) -> Result<&str, HostError> {
-        use rayon::prelude::*;
-
         if let Some(hash) = self.hash.get() {
             return Ok(hash);
         }
-        let hashes: Vec<_> = self.entries.par_iter().map(Entry::hash).collect::<Result<_, _>>()?;
         let mut hasher = blake3::Hasher::new();
-        for hash in hashes {
-            hasher.update(hash.to_string().as_bytes());
+        for entry in &self.entries {
+            hasher.update(entry.hash()?.to_string().as_bytes());
         }
         Ok(self.hash.get_or_init(|| hasher.finalize().to_hex().to_string()))
     }

@@ -12,7 +12,7 @@ use crate::HostError;
 /// More images at once than this make nothing faster.
 const MOST_ITEMS: u64 = 64;
 /// More bytes in flight than this make nothing faster, as long as every thread has an image.
-const ENOUGH_BYTES: u64 = 192 << 20;
+const ENOUGH_BYTES: u64 = 96 << 20;
 /// What a session may use where the system does not say how much is free.
 const FALLBACK: u64 = 2 << 30;
 

@@ -124,14 +124,14 @@ impl Registry {
         if self.plugins.iter().any(|plugin| plugin.path == path) {
             return;
         }
-        match self.load(&path, folder.origin) {
+        match self.load(&path, folder) {
             Ok(plugin) => self.plugins.push(plugin),
             Err(reason) => self.refuse(file, reason),
         }
     }
 
-    fn load(&self, path: &Path, origin: Origin) -> Result<Plugin, Refusal> {
-        let warnings = trust::check(path, origin)?;
+    fn load(&self, path: &Path, folder: &Folder) -> Result<Plugin, Refusal> {
+        let warnings = trust::check(path, &folder.path, folder.origin)?;
         let hash = preflight::check(path)?;
         let duplicate_of = |first: &Plugin| Refusal::Duplicate {
             id: first.descriptor.id.clone(),
@@ -155,7 +155,7 @@ impl Registry {
                 running: Mutex::new(()),
             })
             .collect();
-        Ok(Plugin { path: path.to_owned(), origin, descriptor, warnings, analyses })
+        Ok(Plugin { path: path.to_owned(), origin: folder.origin, descriptor, warnings, analyses })
     }
 
     fn refuse(&mut self, path: &Path, reason: Refusal) {

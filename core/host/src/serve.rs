@@ -126,8 +126,13 @@ impl<'s> Run<'s> {
         let status = fault.status();
         let text = fault.to_string().into_boxed_str();
         locked(&self.words).entry(std::thread::current().id()).or_default().error = text;
-        if let Fault::Host(error) = fault {
-            *locked(&self.cause) = Some(error);
+        match fault {
+            Fault::Host(error) => *locked(&self.cause) = Some(error),
+            Fault::Panicked(message) => {
+                let analysis = self.analysis.clone();
+                *locked(&self.cause) = Some(HostError::Panicked { analysis, message });
+            }
+            _ => {}
         }
         status
     }
@@ -225,6 +230,10 @@ impl<'s> Run<'s> {
         let images = Arc::new(ImageSet::of_tensor(&tensor)?);
         let dataset = Dataset::new(images, Arc::clone(&self.model))?;
         Ok(self.handles.hold(Held::Dataset(Arc::new(dataset))))
+    }
+
+    fn create(&self, dtype: u32, shape: &[u64]) -> Result<u64, Fault> {
+        Ok(self.handles.hold(Held::Tensor(Slot::zeros(dtype, shape, self.engine.memory)?)))
     }
 
     fn emit(&self, kind: u32, name: &str, meta: &str, tensor: u64) -> Result<(), Fault> {

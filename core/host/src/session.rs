@@ -163,6 +163,9 @@ fn outcome(
 ) -> Result<Findings, HostError> {
     let misbehaved = |what: String| HostError::Misbehaved { analysis: analysis.to_owned(), what };
     let file = plugin.path().display();
+    if let Some(panicked @ HostError::Panicked { .. }) = ending.cause {
+        return Err(panicked);
+    }
     match status {
         CsStatus::OK => ending.results.finish(analysis),
         CsStatus::CANCELLED if matches!(ending.cause, Some(HostError::Cancelled)) => {

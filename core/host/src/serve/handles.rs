@@ -9,8 +9,8 @@ use convscope_protocol::Values;
 use ndarray::{ArcArray, IxDyn};
 
 use super::{Fault, locked};
-use crate::Model;
 use crate::images::Dataset;
+use crate::{HostError, Model};
 
 /// Counts handles over all runs of the process: a handle of an earlier run means nothing in a later
 /// one.
@@ -78,8 +78,8 @@ impl Slot {
         Self { values, owner: Owner::Sink, access: Access::Reading(0) }
     }
 
-    /// Makes a tensor of zeros for the plugin.
-    pub(super) fn zeros(dtype: u32, shape: &[u64]) -> Result<Self, Fault> {
+    /// Makes a tensor of zeros for the plugin, of at most so many bytes.
+    pub(super) fn zeros(dtype: u32, shape: &[u64], budget: u64) -> Result<Self, Fault> {
         let wrong = |reason: &str| Fault::Invalid(format!("shape {shape:?}: {reason}"));
         if shape.len() > MAX_RANK {
             return Err(wrong("too many axes"));
@@ -92,7 +92,12 @@ impl Slot {
             volume = volume.checked_mul(extent.max(1)).ok_or_else(|| wrong("too large"))?;
             extents.push(extent);
         }
-        let count = extents.iter().product();
+        let count: usize = extents.iter().product();
+        let needed = (count as u64).saturating_mul(if dtype == CS_U8 { 1 } else { 4 });
+        if needed > budget {
+            let what = format!("a tensor of shape {shape:?}");
+            return Err(HostError::Memory { what, needed, budget }.into());
+        }
         let extents = IxDyn(&extents);
         let values = match dtype {
             CS_F32 => Values::F32(zeros(extents, count).ok_or_else(|| wrong("no memory"))?),
@@ -264,7 +269,7 @@ mod tests {
     use super::*;
 
     fn small() -> Held {
-        Held::Tensor(Slot::zeros(CS_F32, &[2, 3]).unwrap())
+        Held::Tensor(Slot::zeros(CS_F32, &[2, 3], 1 << 20).unwrap())
     }
 
     #[test]
@@ -357,9 +362,20 @@ mod tests {
     #[test]
     fn tensors_that_no_memory_could_hold_are_refused() {
         for shape in [&[u64::MAX][..], &[1 << 40, 1 << 40], &[0, u64::MAX, 2], &[1 << 61]] {
-            assert!(matches!(Slot::zeros(CS_F32, shape), Err(Fault::Invalid(_))), "{shape:?}");
+            let refused = Slot::zeros(CS_F32, shape, u64::MAX);
+            assert!(matches!(refused, Err(Fault::Invalid(_))), "{shape:?}");
         }
-        assert!(matches!(Slot::zeros(CS_F32, &[1; 9]), Err(Fault::Invalid(_))));
-        assert!(matches!(Slot::zeros(9, &[1]), Err(Fault::Invalid(_))));
+        assert!(matches!(Slot::zeros(CS_F32, &[1; 9], 100), Err(Fault::Invalid(_))));
+        assert!(matches!(Slot::zeros(9, &[1], 100), Err(Fault::Invalid(_))));
+    }
+
+    #[test]
+    fn tensors_larger_than_the_budget_are_refused_with_their_size() {
+        assert!(Slot::zeros(CS_F32, &[25], 100).is_ok());
+        assert!(Slot::zeros(CS_U8, &[100], 100).is_ok());
+        assert_eq!(
+            refusal(Slot::zeros(CS_F32, &[26], 100)),
+            "a tensor of shape [26] needs 104 bytes, but the session may use 100"
+        );
     }
 }

@@ -162,6 +162,34 @@ fn cancelling_ends_the_run_at_its_next_call() {
     assert_eq!(*control.lines.lock().unwrap(), ["0 turning"]);
 }
 
+/// Panics as soon as it hears something.
+struct Startled;
+
+impl Control for Startled {
+    fn progress(&self, _fraction: f64, text: &str) {
+        panic!("startled by {text}");
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn log(&self, _level: LogLevel, text: &str) {
+        panic!("startled by {text}");
+    }
+}
+
+#[test]
+fn a_panic_behind_a_host_function_does_not_cross_the_plugin() {
+    let Some(probe) = Probe::new(SessionOptions::default()) else { return };
+    for (analysis, words) in [("ends", "turning"), ("scores", "org.example.probe/scores: done")] {
+        let error = probe.run_with(analysis, &[], &Startled).unwrap_err();
+        assert_eq!(error.kind(), "panicked");
+        assert!(error.to_string().ends_with(&format!("startled by {words}")), "{error}");
+        assert!(error.help().unwrap().contains("report"), "{:?}", error.help());
+    }
+}
+
 #[test]
 fn log_lines_name_their_analysis() {
     let Some(probe) = Probe::new(SessionOptions::default()) else { return };

@@ -4,7 +4,7 @@ use convscope_abi::{CsRun, CsStatus, CsTensor, CsTensorApi, CsView, MAX_RANK};
 
 use super::{guarded, put, slice};
 use crate::serve::Fault;
-use crate::serve::handles::{Held, Mapped, Slot};
+use crate::serve::handles::Mapped;
 
 pub(super) static TABLE: CsTensorApi = CsTensorApi {
     struct_size: size_of::<CsTensorApi>() as u32,
@@ -29,7 +29,7 @@ unsafe extern "C" fn create(
                 return Err(Fault::Invalid(format!("{ndim} axes are more than {MAX_RANK}")));
             }
             let shape = slice(shape, ndim as usize, "the shape")?;
-            put(out, || Ok(run.handles.hold(Held::Tensor(Slot::zeros(dtype, shape)?))))
+            put(out, || run.create(dtype, shape))
         })
     }
 }
