@@ -21,6 +21,8 @@ const MARGIN: i32 = 240;
 const NARROWEST: i32 = 5600;
 /// Longer lines are hard to read.
 const LONGEST_LINE: i32 = 8600;
+/// One sentence may be longer, so that it stays one line more often.
+const LONGEST_READING: i32 = 10_000;
 /// Above this many bytes a file is worth a warning.
 const LARGE_FILE: usize = 8 << 20;
 
@@ -49,7 +51,7 @@ pub(crate) fn draw(
     let width = panels_width.max(NARROWEST);
     let line = width.min(LONGEST_LINE);
     let title = TITLE.wrap(&figure.title, line);
-    let reading = READING.wrap(&figure.how_to_read, line);
+    let reading = READING.wrap(&figure.how_to_read, width.min(LONGEST_READING));
     let caption_lines = CAPTION.wrap(caption, line);
     let origin = origin_lines(&scene.findings.origin, provenance, width);
 

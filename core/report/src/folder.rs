@@ -116,7 +116,7 @@ impl Target {
         names.sort();
         for name in names {
             let path = self.parent.join(&name);
-            if self.is_left_over(&name, "partial") && looks_partial(&path) {
+            if self.is_left_over(&name, "partial") && (looks_partial(&path) || is_report(&path)) {
                 let _ = fs::remove_dir_all(&path);
             } else if self.is_left_over(&name, "old") && is_report(&path) {
                 if self.out.exists() {

@@ -38,6 +38,14 @@ pub(crate) struct Area {
     pub(crate) height: i32,
 }
 
+impl Area {
+    /// Returns the area with so much more on every side.
+    pub(crate) fn grown(self, by: i32) -> Self {
+        let Self { x, y, width, height } = self;
+        Self { x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by }
+    }
+}
+
 /// What a part of a figure is for. A page shows panels and legends, and says the rest itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {

@@ -45,6 +45,10 @@ fn write_files(
     provenance: &Provenance,
     manifest: &Manifest,
 ) -> Result<(), ReportError> {
+    // First, so that a later run knows what a dead process has left.
+    let path = folder.join(manifest::FILE);
+    let text = manifest.text().map_err(|fault| storage("write", &path, fault.into()))?;
+    put(&path, &text)?;
     for figure in content.figures() {
         put(&folder.join(&figure.file), &figure.drawn.svg)?;
     }
@@ -59,10 +63,7 @@ fn write_files(
     for file in &content.files {
         data::write_array(&prepared(&folder.join(file.path))?, file.array)?;
     }
-    put(&folder.join("report.html"), &page::render(content, provenance))?;
-    let path = folder.join(manifest::FILE);
-    let text = manifest.text().map_err(|fault| storage("write", &path, fault.into()))?;
-    put(&path, &text)
+    put(&folder.join("report.html"), &page::render(content, provenance))
 }
 
 fn manifest_of(content: &Content<'_>, provenance: &Provenance) -> Manifest {

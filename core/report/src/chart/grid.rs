@@ -47,6 +47,7 @@ struct BlockPlan {
     label: String,
     columns: usize,
     rows: usize,
+    is_photographed: bool,
     tiles: Vec<TilePlan>,
 }
 
@@ -95,6 +96,7 @@ impl GridPlan {
                     label: label(block, own_scales),
                     columns: block.columns,
                     rows,
+                    is_photographed: block.colours == Colours::Photograph,
                     tiles,
                 });
             }
@@ -247,6 +249,10 @@ impl BlockPlan {
                         canvas.hatch(inner, theme::FAINT);
                     }
                     canvas.picture(picture, inner, title)?;
+                    if self.is_photographed {
+                        // Around it: a white picture on a white page has an edge.
+                        canvas.frame(inner.grown(10), theme::FAINT)?;
+                    }
                 }
                 _ => canvas.frame(area, theme::FAINT)?,
             }

@@ -165,6 +165,12 @@ fn partial_folders_of_dead_processes_are_removed_and_others_are_not() {
     let dead = beside(&format!("report.partial-{DEAD}"));
     fs::create_dir_all(dead.join("data/deconvnet")).unwrap();
     fs::write(dead.join("data/deconvnet/half.npy"), "half").unwrap();
+    // This one was further, and its manifest says which files are its own.
+    let further = beside(&format!("report.partial-{}", DEAD + 2));
+    fs::create_dir_all(further.join("extra")).unwrap();
+    fs::write(further.join("extra/mean.npy"), "half").unwrap();
+    let listed = "{\"convscope\": \"0\", \"files\": [\"extra/mean.npy\", \"manifest.json\"]}";
+    fs::write(further.join("manifest.json"), listed).unwrap();
     let alive = format!("report.partial-{}", std::os::unix::process::parent_id());
     let kept = [
         alive.clone(),
@@ -178,7 +184,7 @@ fn partial_folders_of_dead_processes_are_removed_and_others_are_not() {
     // This one is dead too, but holds something that no report has.
     fs::write(beside(&kept[3]).join("thesis.tex"), "mine").unwrap();
     place.write("First").unwrap();
-    assert!(!dead.exists());
+    assert!(!dead.exists() && !further.exists());
     for name in &kept {
         assert!(beside(name).exists(), "{name}");
     }
