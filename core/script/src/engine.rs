@@ -9,7 +9,7 @@ use crate::ScriptOptions;
 use crate::imports::Imports;
 use crate::register;
 use crate::state::State;
-use crate::throw::STOPPED;
+use crate::throw::{STOPPED, TOO_MUCH_MEMORY};
 
 /// Calls inside one another.
 pub(crate) const CALL_LEVELS: usize = 64;
@@ -42,8 +42,13 @@ pub(crate) fn engine(state: &Arc<State>, options: &ScriptOptions) -> Engine {
     engine.set_max_modules(MODULES);
     engine.set_max_operations(options.max_operations);
 
-    let workbench = Arc::clone(&state.workbench);
-    engine.on_progress(move |_| workbench.is_cancelled().then(|| STOPPED.into()));
+    let shared = Arc::clone(state);
+    engine.on_progress(move |operations| {
+        if shared.workbench.is_cancelled() {
+            return Some(STOPPED.into());
+        }
+        shared.watch.is_exceeded(operations).then(|| TOO_MUCH_MEMORY.into())
+    });
 
     register::register(&mut engine, state);
     engine

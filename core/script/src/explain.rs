@@ -8,8 +8,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, LexError, ParseErrorType, Position};
 use crate::engine::{CALL_LEVELS, MODULES};
 use crate::error::Frame;
 use crate::sources::Sources;
-use crate::suggest::{did_you_mean, listed};
-use crate::{Diagnostic, Failure, ScriptError, check, throw};
+use crate::suggest::did_you_mean;
+use crate::{Diagnostic, Failure, Place, ScriptError, check, throw};
 
 /// Turns an error of the engine into one for people.
 pub(crate) fn explain(
@@ -42,12 +42,20 @@ pub(crate) fn explain(
         error = inner;
     }
     stack.reverse();
-    if matches!(*error, EvalAltResult::ErrorTerminated(..)) {
+    if let EvalAltResult::ErrorTerminated(token, _) = &*error
+        && token.clone().into_string().is_ok_and(|token| token == throw::STOPPED)
+    {
         return ScriptError::Cancelled;
     }
     let position = error.take_position();
     let failure = in_words(&error, engine, sources, plugins, &path);
-    place(failure, position, &path, sources, stack).into()
+    let mut diagnostic = place(failure, position, &path, sources, stack);
+    if diagnostic.kind == "unknown_variable" && diagnostic.place.as_ref().is_some_and(is_key) {
+        diagnostic.label = None;
+        diagnostic.help =
+            Some("parameters with names stand in a map: `#{ name: value }`".to_owned());
+    }
+    diagnostic.into()
 }
 
 /// Turns a failure at a position into a diagnostic: at the key that is to blame where it is
@@ -87,6 +95,12 @@ pub(crate) fn place(
     }
 }
 
+/// Returns whether the marked word is written as a parameter with a name, `word: value`.
+fn is_key(place: &Place) -> bool {
+    let mut rest = place.source.chars().skip(place.span.end).skip_while(|letter| *letter == ' ');
+    rest.next() == Some(':') && rest.next() != Some(':')
+}
+
 fn called(function: &str) -> String {
     if function.starts_with("anon$") { "a closure".to_owned() } else { function.to_owned() }
 }
@@ -103,7 +117,8 @@ fn in_words(
         EvalAltResult::ErrorRuntime(value, _) => thrown(value),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name, sources, path),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            unknown_function(signature, engine, plugins)
+            let text = sources.get(path).map(|script| script.text).unwrap_or_default();
+            unknown_function(signature, &text, engine, plugins)
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
             Failure::new("unknown_property", format!("the map has no entry `{name}`"))
@@ -120,6 +135,10 @@ fn in_words(
             Failure::new("too_many_calls", message)
                 .with_help("does a function call itself without end?")
         }
+        EvalAltResult::ErrorTerminated(..) => {
+            Failure::new("too_large", "the script takes too much memory")
+                .with_help("is there a list or a map that grows without end?")
+        }
         EvalAltResult::ErrorTooManyModules(_) => {
             Failure::new("too_many_imports", format!("more than {MODULES} imports"))
         }
@@ -129,6 +148,8 @@ fn in_words(
             let (wanted, given) = (in_script_words(wanted), in_script_words(given));
             Failure::new("wrong_type", format!("{wanted} is wanted here, not {given}"))
         }
+        EvalAltResult::ErrorDotExpr(what, _) => dot(what),
+        EvalAltResult::ErrorIndexingType(what, _) => indexing(what),
         EvalAltResult::ErrorFor(_) => {
             Failure::new("wrong_type", "`for` needs a list, a range or a string")
         }
@@ -145,15 +166,50 @@ fn thrown(value: &Dynamic) -> Failure {
 
 fn too_large(what: &str, engine: &Engine) -> Failure {
     let what = what.to_lowercase();
-    let (what, limit) = if what.contains("string") {
-        ("a string", format!("{} bytes", engine.max_string_size()))
-    } else if what.contains("map") {
-        ("a map", format!("{} entries", engine.max_map_size()))
+    if what.contains("string") {
+        let limit = engine.max_string_size();
+        return Failure::new("too_large", format!("a string grew beyond {limit} bytes"));
+    }
+    let (what, limit) = if what.contains("map") {
+        ("a map", engine.max_map_size())
     } else {
-        ("a list", format!("{} entries", engine.max_array_size()))
+        ("a list", engine.max_array_size())
     };
-    Failure::new("too_large", format!("{what} grew beyond {limit}"))
-        .with_help("numbers in bulk belong into the arrays of results, not into lists")
+    Failure::new("too_large", format!("{what} grew beyond {limit} entries"))
+        .with_help("numbers in bulk belong into the arrays of results")
+}
+
+/// Explains a property that something does not have, from Rhai's
+/// `Unknown property 'x' - a getter is not registered for type 'T'`.
+fn dot(what: &str) -> Failure {
+    let mut quoted = what.split('\'').skip(1).step_by(2);
+    match (quoted.next(), quoted.next().map(in_script_words)) {
+        (Some(property), Some(kind)) if what.starts_with("Unknown property") => {
+            let message = format!("a value of type {kind} has no property `{property}`");
+            Failure::new("unknown_property", message)
+        }
+        (Some(property), Some(kind)) if what.starts_with("No writable property") => {
+            let message = format!("`{property}` of a {kind} cannot be changed");
+            Failure::new("read_only", message)
+        }
+        _ => Failure::new("script_error", plain(what)),
+    }
+}
+
+/// Explains an index that something does not take, from Rhai's `T [I]` or `T [I] = V`.
+fn indexing(what: &str) -> Failure {
+    let what = in_script_words(what);
+    match what.split_once(" [") {
+        Some((kind, rest)) if rest.contains("] = ") => {
+            Failure::new("read_only", format!("parts of a {kind} cannot be changed"))
+        }
+        Some((kind, rest)) => {
+            let index = rest.trim_end_matches(']');
+            let message = format!("a value of type {kind} has no index of type {index}");
+            Failure::new("wrong_type", message)
+        }
+        None => Failure::new("wrong_type", plain(&what)),
+    }
 }
 
 fn unknown_variable(name: &str, sources: &Sources, path: &Path) -> Failure {
@@ -184,14 +240,19 @@ fn declared(text: &str) -> Vec<String> {
 }
 
 /// Explains a call to which no function fits, from Rhai's `name (type, type)`.
-fn unknown_function(signature: &str, engine: &Engine, plugins: &[PluginDescriptor]) -> Failure {
+fn unknown_function(
+    signature: &str,
+    text: &str,
+    engine: &Engine,
+    plugins: &[PluginDescriptor],
+) -> Failure {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
     let types = &in_script_words(types.trim_end_matches(')'));
     if let Some(schema) = check::schema(plugins, name) {
         let message =
             format!("`{name}` takes one map of named parameters, not {}", or_nothing(types));
         return Failure::new("wrong_type", message).with_help(format!(
-            "write `model.{name}(#{{ … }})`; parameters: {}",
+            "write `model.{name}(#{{ … }})`\nparameters: {}",
             schema.summary()
         ));
     }
@@ -211,14 +272,16 @@ fn unknown_function(signature: &str, engine: &Engine, plugins: &[PluginDescripto
     if check::native_names(engine).contains(name) {
         let failure =
             Failure::new("wrong_type", format!("`{name}` does not take {}", or_nothing(types)));
-        return if signatures.is_empty() {
-            failure
-        } else {
-            let signatures: Vec<&str> = signatures.iter().map(String::as_str).collect();
-            failure.with_help(format!("it is {}", in_script_words(&listed(signatures, 4))))
-        };
+        let signatures: Vec<String> =
+            signatures.iter().take(4).map(|signature| format!("`{signature}`")).collect();
+        let help = in_script_words(&format!("it is {}", signatures.join("\nor ")));
+        return helped(failure, (!signatures.is_empty()).then_some(help));
     }
     let failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
+    if declared(text).iter().any(|variable| variable == name) {
+        let help = format!("`{name}` is a variable: what it holds is called by `{name}.call(…)`");
+        return failure.with_help(help);
+    }
     let names = check::native_names(engine);
     helped(failure, did_you_mean(name, names.iter().map(String::as_str)))
 }
@@ -262,9 +325,10 @@ fn parse_error(kind: &ParseErrorType, sources: &Sources, path: &Path) -> Failure
     }
 }
 
-/// Takes the capital from the beginning.
+/// Brings Rhai's words into the form of ours: no capital at the beginning, code in backquotes.
 fn plain(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
-    first + letters.as_str()
+    let text = first + letters.as_str();
+    if text.matches('\'').count().is_multiple_of(2) { text.replace('\'', "`") } else { text }
 }

@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod explain;
 mod imports;
+mod memory;
 mod options;
 mod outcome;
 mod reach;

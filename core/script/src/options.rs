@@ -17,6 +17,9 @@ pub struct ScriptOptions {
     pub max_operations: u64,
     /// Bytes that the arrays which a script makes and keeps may take; 0 for no limit.
     pub max_array_bytes: u64,
+    /// Bytes that the process may grow while the script runs, beside what the program itself
+    /// takes; 0 for no limit. Looked at on Linux only.
+    pub max_memory_bytes: u64,
 }
 
 impl Default for ScriptOptions {
@@ -28,6 +31,7 @@ impl Default for ScriptOptions {
             readable: Vec::new(),
             max_operations: 500_000_000,
             max_array_bytes: 2 << 30,
+            max_memory_bytes: 4 << 30,
         }
     }
 }

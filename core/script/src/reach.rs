@@ -2,9 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use convscope_protocol::suggest;
-
 use crate::Failure;
+use crate::suggest::did_you_mean;
 
 /// The folders and files that a script may read below: its own folder, the working folder, the
 /// installed script library, and what the command line names.
@@ -43,9 +42,8 @@ impl Reach {
             format!("this script may not read `{}`: it is `{}`", path.display(), real.display())
         };
         Err(Failure::new("out_of_reach", message).with_help(
-            "a script reads below its own folder and the working folder; \
-             to read elsewhere, name the place on the command line: `--set NAME=PATH` with \
-             `option(\"NAME\", …)` in the script",
+            "a script reads below its own folder and the working folder\n\
+             elsewhere only what `--set NAME=PATH` names, for `option(\"NAME\")`",
         ))
     }
 
@@ -111,10 +109,7 @@ fn nearest_existing(path: &Path) -> Option<String> {
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .take(10_000)
         .collect();
-    let names = suggest::nearest(&missing.to_string_lossy(), names.iter().map(String::as_str));
-    let paths: Vec<String> =
-        names.iter().map(|name| folder.join(name).display().to_string()).collect();
-    suggest::did_you_mean(&paths.iter().map(String::as_str).collect::<Vec<_>>())
+    did_you_mean(&missing.to_string_lossy(), names.iter().map(String::as_str))
 }
 
 #[cfg(test)]
@@ -187,6 +182,6 @@ mod tests {
 
         assert_eq!(failure.kind, "not_found");
         assert!(failure.message.contains("there is no `"));
-        assert!(failure.help.unwrap().contains("inside/model.onnx`?"));
+        assert_eq!(failure.help.unwrap(), "did you mean `model.onnx`?");
     }
 }

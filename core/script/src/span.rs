@@ -14,8 +14,20 @@ pub(crate) fn place(path: &Path, source: &Arc<str>, position: Position) -> Optio
     let column = position.position().unwrap_or(1).max(1);
     let start = source.split_inclusive('\n').take(line - 1).map(|line| line.chars().count());
     let start = start.sum::<usize>() + column - 1;
+    let skipped = before_name(source, start);
+    let (start, column) = (start + skipped, column + skipped);
     let span = start..start + width(source, start);
     Some(Place { path: path.to_path_buf(), source: Arc::clone(source), line, column, span })
+}
+
+/// Returns how many characters the point before a name has, when one begins at a character: a
+/// missing property is the name's fault.
+fn before_name(source: &str, start: usize) -> usize {
+    let rest = source.chars().skip(start);
+    let signs = rest.clone().take_while(|&sign| sign == '.' || sign == '?').count();
+    let named = rest.clone().nth(signs).is_some_and(|next| next.is_alphabetic() || next == '_');
+    let is_access = rest.clone().take(signs).eq(".".chars()) || rest.take(signs).eq("?.".chars());
+    if is_access && named { signs } else { 0 }
 }
 
 /// Returns how many characters the token that begins at a character has.
@@ -80,6 +92,7 @@ mod tests {
         assert_eq!(words(source, 2, 27), "0");
         assert_eq!(words(source, 2, 28), "..");
         assert_eq!(words(source, 2, 35), "+=");
+        assert_eq!(words(source, 2, 6), "run", "the point stands for the name behind it");
     }
 
     #[test]

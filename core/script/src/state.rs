@@ -9,6 +9,7 @@ use convscope_protocol::{Array, Findings, PluginDescriptor};
 use convscope_report::{Entry, Report};
 use rhai::{Dynamic, ImmutableString, NativeCallContext};
 
+use crate::memory::Watch;
 use crate::outcome::{AnalysisRun, ScriptSource};
 use crate::{Failure, Reach, ScriptOptions, Workbench};
 
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) reach: Arc<Reach>,
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) watch: Watch,
     script_folder: PathBuf,
     working_folder: PathBuf,
     ledger: Mutex<Ledger>,
@@ -68,6 +70,7 @@ impl State {
             reach: Arc::new(Reach::below(roots)),
             settings: options.settings.iter().cloned().collect(),
             budget: Arc::new(Budget { used: AtomicU64::new(0), limit: options.max_array_bytes }),
+            watch: Watch::new(options.max_memory_bytes),
             script_folder,
             working_folder,
             ledger: Mutex::default(),
@@ -201,7 +204,7 @@ pub(crate) fn bytes_of(array: &Array) -> u64 {
     array.values.shape().iter().map(|&extent| extent as u64).product::<u64>().saturating_mul(size)
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(crate) fn megabytes(bytes: u64) -> String {
     if bytes < 10 << 20 {
         format!("{} KiB", bytes.div_ceil(1 << 10))
     } else {

@@ -10,6 +10,9 @@ pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The token of the error that ends a script because the user wants so. It cannot be caught.
 pub(crate) const STOPPED: &str = "stopped by the user";
 
+/// The token of the error that ends a script which takes too much memory.
+pub(crate) const TOO_MUCH_MEMORY: &str = "too much memory";
+
 impl From<Failure> for Box<EvalAltResult> {
     fn from(failure: Failure) -> Self {
         if failure.kind == Failure::CANCELLED {

@@ -78,7 +78,7 @@ fn register_method(
 /// Runs an analysis and keeps its findings under a name of this run.
 fn run(state: &State, model: &Model, analysis: &str, map: Map) -> Result<Results, Failure> {
     let arguments = convert::arguments(map)?;
-    let findings = model.get().run(analysis, arguments)?;
+    let findings = state.watch.outside(|| model.get().run(analysis, arguments))?;
     let reserved = state.budget.reserve_for(&findings)?;
     let short = analysis.rsplit('/').next().unwrap_or(analysis);
     let mut ledger = state.ledger();

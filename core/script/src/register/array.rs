@@ -22,6 +22,7 @@ pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     engine.register_type_with_name::<Tensor>("Tensor");
     properties::<Tensor>(engine, "Tensor", PROPERTIES);
     facts(engine);
+    comparisons(engine);
     parts(engine, state);
     arithmetic(engine, state);
     element_wise(engine, state);
@@ -64,6 +65,31 @@ fn facts(engine: &mut Engine) {
         .register_into_engine(engine, |a: Tensor, b: Tensor| same(&a, &b));
     function("!=", &["a: Tensor", "b: Tensor", "bool"], "Whether shapes or numbers differ.")
         .register_into_engine(engine, |a: Tensor, b: Tensor| !same(&a, &b));
+}
+
+/// Refuses to order arrays. Left alone, Rhai would answer `false` and go on.
+fn comparisons(engine: &mut Engine) {
+    fn refuse(sign: &str) -> Fallible<bool> {
+        let message = format!("`{sign}` compares numbers, and this is an array");
+        Err(Failure::new("wrong_type", message)
+            .with_help("take a number of it first: `.max()`, `.mean()`, `[0]`")
+            .into())
+    }
+    fn against<T: rhai::Variant + Clone>(engine: &mut Engine, sign: &'static str) {
+        let doc = "Refuses: an array is no number.";
+        function(sign, &["a: Tensor", "b: ?", "bool"], doc)
+            .register_into_engine(engine, move |_: Tensor, _: T| refuse(sign));
+        function(sign, &["a: ?", "b: Tensor", "bool"], doc)
+            .register_into_engine(engine, move |_: T, _: Tensor| refuse(sign));
+    }
+    for sign in ["<", "<=", ">", ">="] {
+        function(sign, &["a: Tensor", "b: Tensor", "bool"], "Refuses: arrays have no order.")
+            .register_into_engine(engine, move |_: Tensor, _: Tensor| refuse(sign));
+    }
+    for sign in ["<", "<=", ">", ">=", "==", "!="] {
+        against::<INT>(engine, sign);
+        against::<FLOAT>(engine, sign);
+    }
 }
 
 fn same(a: &Tensor, b: &Tensor) -> bool {

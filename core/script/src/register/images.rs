@@ -74,7 +74,7 @@ fn load(
         return Err(Failure::new("not_found", "the list of pictures is empty"));
     }
     let options = ImageOptions { limit, labels, reach: Arc::clone(&state.reach) };
-    Ok(Images::new(state.workbench.load_images(&sources, &options)?))
+    Ok(Images::new(state.watch.outside(|| state.workbench.load_images(&sources, &options))?))
 }
 
 fn locate(

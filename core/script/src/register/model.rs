@@ -22,7 +22,7 @@ pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     properties::<Model>(engine, "model", PROPERTIES);
     loading(engine, state);
     facts(engine);
-    predicting(engine);
+    predicting(engine, state);
 }
 
 fn loading(engine: &mut Engine, state: &Arc<State>) {
@@ -62,7 +62,7 @@ fn load(
         .map_err(|failure| failure.with_key("labels"))?;
     let path = state.reach.check(&state.locate(context, path)?)?;
     let options = ModelOptions { preprocess, input, labels };
-    Ok(Model::new(state.workbench.load_model(&path, &options)?))
+    Ok(Model::new(state.watch.outside(|| state.workbench.load_model(&path, &options))?))
 }
 
 fn input_shape(value: Dynamic) -> Result<Vec<usize>, Failure> {
@@ -115,25 +115,32 @@ fn described(model: &Model) -> String {
     format!("{} with {} layers", description.name, description.layers.len())
 }
 
-fn predicting(engine: &mut Engine) {
+fn predicting(engine: &mut Engine, state: &Arc<State>) {
     let doc = "The most probable classes of each image, five unless a number is given:\n\
                `[#{ name, classes: [#{ index, label, probability }] }]`.";
+    let shared = Arc::clone(state);
     function("predict", &["model: Model", "images: Images", "Array"], doc).register_into_engine(
         engine,
-        |model: &mut Model, images: Images| -> Fallible<rhai::Array> {
-            Ok(predict(model, &images, CLASSES)?)
+        move |model: &mut Model, images: Images| -> Fallible<rhai::Array> {
+            Ok(predict(&shared, model, &images, CLASSES)?)
         },
     );
+    let shared = Arc::clone(state);
     function("predict", &["model: Model", "images: Images", "top: int", "Array"], doc)
         .register_into_engine(
             engine,
-            |model: &mut Model, images: Images, top: INT| -> Fallible<rhai::Array> {
-                Ok(predict(model, &images, count("top", &top.into())?)?)
+            move |model: &mut Model, images: Images, top: INT| -> Fallible<rhai::Array> {
+                Ok(predict(&shared, model, &images, count("top", &top.into())?)?)
             },
         );
 }
 
-fn predict(model: &Model, images: &Images, top: usize) -> Result<rhai::Array, Failure> {
+fn predict(
+    state: &State,
+    model: &Model,
+    images: &Images,
+    top: usize,
+) -> Result<rhai::Array, Failure> {
     let class = |(index, label, probability): (usize, String, f32)| {
         Dynamic::from(Map::from([
             ("index".into(), Dynamic::from(convert::whole(index))),
@@ -146,6 +153,7 @@ fn predict(model: &Model, images: &Images, top: usize) -> Result<rhai::Array, Fa
         let name = Dynamic::from(prediction.name);
         Dynamic::from(Map::from([("name".into(), name), ("classes".into(), classes.into())]))
     };
-    let predictions = model.get().predict(&images.shared(), top)?;
+    let predict = || model.get().predict(&images.shared(), top);
+    let predictions = state.watch.outside(predict)?;
     Ok(predictions.into_iter().map(row).collect())
 }

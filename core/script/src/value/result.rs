@@ -136,8 +136,8 @@ impl Results {
         };
         if !path.split('/').all(usable) {
             return refuse(
-                "a script writes below the output folder: give a relative path without `..`, of \
-                 letters, digits, `.`, `_` and `-`",
+                "a script writes below the output folder: give a relative path\n\
+                 of letters, digits, `.`, `_` and `-`, without `..`",
             );
         }
         let folder = path.split('/').next().unwrap_or_default();

@@ -103,6 +103,19 @@ fn operators_work_number_by_number() {
 }
 
 #[test]
+fn arrays_are_not_compared_with_numbers_by_mistake() {
+    for expression in ["p > 3", "1.5 < p", "p == 1", "p[0] >= p[1]"] {
+        assert!(failure(expression).ends_with("compares numbers, and this is an array"));
+    }
+    assert_eq!(failure("p[0] = 3"), "read_only: parts of a Tensor cannot be changed");
+    assert_eq!(
+        failure("r.probability = 3"),
+        "read_only: `probability` of a Result cannot be changed"
+    );
+    assert_eq!(failure("p[true]"), "wrong_type: a value of type Tensor has no index of type bool");
+}
+
+#[test]
 fn reductions_leave_out_what_is_not_a_number() {
     assert_eq!(
         values(&[

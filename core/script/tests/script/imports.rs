@@ -98,7 +98,7 @@ fn mistakes_in_an_imported_script_are_told_there() {
     let tell = |message: &str, line: usize, word: &str, stack: &str| {
         (message.to_owned(), line, word.to_owned(), stack.to_owned())
     };
-    assert_eq!(told("let a = ;", import), tell("unexpected ';'", 1, ";", "import"));
+    assert_eq!(told("let a = ;", import), tell("unexpected `;`", 1, ";", "import"));
     assert_eq!(
         told("\nlod_model(\"x\");", import),
         tell("unknown function `lod_model`", 2, "lod_model", "import")

@@ -80,6 +80,24 @@ fn lists_strings_and_maps_do_not_grow_without_end() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_no_single_limit_counts_is_limited() {
+    for script in [
+        "let m = #{}; let i = 0; let s = \"0123456789\"; for k in 0..14 { s += s; }
+         loop { m[`${i}`] = s + i; i += 1; }",
+        "let a = []; a.pad(100000, \"\"); let i = 0; let s = \"0123456789\";
+         for k in 0..14 { s += s; } loop { a[i] = s + i; i += 1; }",
+    ] {
+        let mut desk = Desk::new();
+        desk.options.max_memory_bytes = 300 << 20;
+
+        let mistake = desk.run(script).mistake();
+
+        assert_eq!(mistake.message, "the script takes too much memory");
+    }
+}
+
 #[test]
 fn arrays_that_a_script_keeps_are_counted_in_bytes() {
     let mut desk = Desk::new();

@@ -73,6 +73,14 @@ fn unknown_names_are_told_with_the_nearest() {
         )
     );
     assert_eq!(
+        told(&format!("{LOADED} model.occlusion(images: photos);")),
+        tell(
+            "unknown variable `images`",
+            "images",
+            "parameters with names stand in a map: `#{ name: value }`"
+        )
+    );
+    assert_eq!(
         told("print(tools::help());"),
         tell("nothing is imported as `tools`", "tools", "begin with `import \"…\" as tools;`")
     );
@@ -95,7 +103,7 @@ fn wrong_arguments_are_told_with_the_right_ones() {
     assert_eq!(word, "occlusion");
     assert_eq!(
         help,
-        "write `model.occlusion(#{ … })`; parameters: images, window = 32, stride = 8, layers"
+        "write `model.occlusion(#{ … })`\nparameters: images, window = 32, stride = 8, layers"
     );
 
     let (message, _, help) = told(&format!("{LOADED} let p = report(\"x\"); p.text(3);"));
@@ -105,10 +113,10 @@ fn wrong_arguments_are_told_with_the_right_ones() {
 
 #[test]
 fn syntax_is_explained() {
-    assert_eq!(told("let x = ;").0, "unexpected ';'");
+    assert_eq!(told("let x = ;").0, "unexpected `;`");
     assert_eq!(
         told("let x = (1 + 2"),
-        tell("expecting ')' for a matching ( in this expression", "", "")
+        tell("expecting `)` for a matching ( in this expression", "", "")
     );
     assert_eq!(told("let s = \"abc").0, "open string is not terminated");
     assert_eq!(told("eval(\"1\");").0, "`eval` is switched off");
@@ -131,6 +139,10 @@ fn errors_of_the_language_are_told_in_plain_words() {
     assert_eq!(told("let n = 5; for x in n { }").0, "`for` needs a list, a range or a string");
     assert_eq!(told("let n = 3; if n { }").0, "bool is wanted here, not int");
     assert_eq!(told("1 / 0").0, "division by zero: 1 / 0");
+    assert_eq!(told("let n = 3; n.size;").0, "a value of type int has no property `size`");
+    let (message, word, help) = told("let twice = |x| 2 * x; twice(3);");
+    assert_eq!((message.as_str(), word.as_str()), ("unknown function `twice`", "twice"));
+    assert_eq!(help, "`twice` is a variable: what it holds is called by `twice.call(…)`");
 }
 
 #[test]

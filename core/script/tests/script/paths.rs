@@ -52,7 +52,7 @@ fn scripts_do_not_read_elsewhere() {
         assert_eq!(mistake.kind, "out_of_reach");
         assert!(mistake.message.starts_with("this script may not read `"));
         assert_eq!(marked(&mistake), "load_model");
-        assert!(mistake.help.unwrap().contains("option(\"NAME\", …)"));
+        assert!(mistake.help.unwrap().contains("option(\"NAME\")"));
     }
     let mistake = mistake("load_images(\"../*.onnx\");");
     assert_eq!(mistake.kind, "out_of_reach");
@@ -100,5 +100,5 @@ fn a_missing_file_is_told_with_the_nearest_name() {
 
     assert_eq!(mistake.kind, "not_found");
     assert!(mistake.message.contains("/home/models/tinny.onnx`"), "{}", mistake.message);
-    assert!(mistake.label.unwrap().contains("/home/models/tiny.onnx`?"));
+    assert_eq!(mistake.label.unwrap(), "did you mean `tiny.onnx`?");
 }
