@@ -20,8 +20,11 @@ mod operand;
 mod panel;
 mod reduction;
 mod response_normalization;
+mod scratch;
 mod transposed_convolution;
 mod units;
+
+use scratch::ScratchPool;
 
 use crate::{
     Backend, BackendError, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
@@ -29,13 +32,15 @@ use crate::{
 };
 
 /// Computes on the host, on the threads of the current rayon pool.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CpuBackend {}
+#[derive(Clone, Debug, Default)]
+pub struct CpuBackend {
+    scratch: ScratchPool,
+}
 
 impl CpuBackend {
     /// Makes the backend.
     pub fn new() -> Self {
-        Self {}
+        Self::default()
     }
 }
 
@@ -59,7 +64,7 @@ impl Backend for CpuBackend {
         geometry: &ConvolutionGeometry,
         epilogue: Epilogue,
     ) -> Computed {
-        convolution::convolution(input, filters, bias, geometry, epilogue)
+        convolution::convolution(&self.scratch, input, filters, bias, geometry, epilogue)
     }
 
     fn transposed_convolution(
@@ -69,7 +74,13 @@ impl Backend for CpuBackend {
         geometry: &ConvolutionGeometry,
         restored: &Shape,
     ) -> Computed {
-        transposed_convolution::transposed_convolution(signal, filters, geometry, restored)
+        transposed_convolution::transposed_convolution(
+            &self.scratch,
+            signal,
+            filters,
+            geometry,
+            restored,
+        )
     }
 
     fn max_pooling(

@@ -3,7 +3,8 @@
 use super::filtering::Filtering;
 use super::gemm_call::{Destination, Extents, Matrix, multiply};
 use super::operand::{require, zeros};
-use super::units::{for_each_unit, room};
+use super::scratch::{Scratch, ScratchPool};
+use super::units::for_each_unit;
 use super::{depthwise, panel};
 use crate::{Computed, ConvolutionGeometry, Epilogue, Tensor};
 
@@ -18,6 +19,7 @@ const PANEL: usize = 1 << 17;
 
 /// Correlates maps with filters; see [`Backend::convolution`](crate::Backend::convolution).
 pub(super) fn convolution(
+    scratch: &ScratchPool,
     input: &Tensor,
     filters: &Tensor,
     bias: Option<&Tensor>,
@@ -33,9 +35,9 @@ pub(super) fn convolution(
     let finish = Finish { bias: bias.map(Tensor::values).transpose()?, epilogue };
     let (input, filters) = (input.values()?, filters.values()?);
     if filtering.is_depthwise() {
-        depthwise::convolution(&filtering, input, filters, finish, &mut output);
+        depthwise::convolution(scratch, &filtering, input, filters, finish, &mut output);
     } else {
-        dense(&filtering, input, filters, finish, &mut output);
+        dense(scratch, &filtering, input, filters, finish, &mut output);
     }
     Tensor::new(shape, output)
 }
@@ -74,14 +76,8 @@ struct Unit<'a> {
     targets: Vec<&'a mut [f32]>,
 }
 
-/// What a thread keeps between units.
-#[derive(Default)]
-struct Scratch {
-    panel: Vec<f32>,
-    tile: Vec<f32>,
-}
-
 fn dense(
+    scratch: &ScratchPool,
     filtering: &Filtering,
     input: &[f32],
     filters: &[f32],
@@ -89,9 +85,8 @@ fn dense(
     output: &mut [f32],
 ) {
     let units = units(filtering, output);
-    let work = filtering.multiply_adds();
-    for_each_unit(units, work, |scratch, unit| {
-        compute(filtering, input, filters, finish, scratch, unit);
+    for_each_unit(units, filtering.multiply_adds(), |unit| {
+        scratch.lend(|scratch| compute(filtering, input, filters, finish, scratch, unit));
     });
 }
 
@@ -145,28 +140,24 @@ fn compute(
     let count = unit.targets.len();
     let cells = unit.targets.first().map_or(0, |target| target.len());
     let width = panel::padded_width(cells);
-    let tile = room(&mut scratch.tile, count * width);
+    let channels_each = (PANEL / (taps * width)).clamp(1, channels.max(1));
+    let is_pointwise = filtering.is_pointwise();
+    let panel = if is_pointwise { 0 } else { channels_each * taps * width };
+    let [panel, tile] = scratch.both(panel, count * width);
     if inner == 0 {
         tile.fill(0.0);
-    } else if filtering.is_pointwise() {
+    } else if is_pointwise {
         let first = unit.first_row * filtering.axes[1].outputs;
         let extents = Extents { rows: count, inner, columns: cells };
         let left = Matrix { values: weights, row_step: inner, column_step: 1 };
         let right = Matrix { values: &maps[first..], row_step: area, column_step: 1 };
         multiply(extents, left, right, tile, width, Destination::Replace);
     } else {
-        let channels_each = (PANEL / (taps * width)).clamp(1, channels);
         let rows = unit.first_row..unit.first_row + cells / filtering.axes[1].outputs;
         for first in (0..channels).step_by(channels_each) {
             let some = channels_each.min(channels - first);
-            let values = room(&mut scratch.panel, some * taps * width);
-            panel::lay_out(
-                filtering,
-                &maps[first * area..][..some * area],
-                rows.clone(),
-                width,
-                values,
-            );
+            let values = &mut panel[..some * taps * width];
+            panel::lay_out(filtering, &maps[first * area..], rows.clone(), width, values);
             let extents = Extents { rows: count, inner: some * taps, columns: width };
             let left = Matrix { values: &weights[first * taps..], row_step: inner, column_step: 1 };
             let right = Matrix { values, row_step: width, column_step: 1 };

@@ -3,10 +3,12 @@
 use super::convolution::Finish;
 use super::filtering::Filtering;
 use super::lines::{gather, spread};
-use super::units::{for_each_chunk, for_each_unit, room};
+use super::scratch::ScratchPool;
+use super::units::for_each_chunk;
 
 /// Correlates every channel with its own filters.
 pub(super) fn convolution(
+    scratch: &ScratchPool,
     filtering: &Filtering,
     input: &[f32],
     filters: &[f32],
@@ -19,14 +21,11 @@ pub(super) fn convolution(
         return;
     }
     let count = filtering.groups * filtering.filters;
-    let planes = output.chunks_mut(cells).enumerate().collect();
-    for_each_unit(
-        planes,
-        filtering.multiply_adds() * filtering.groups,
-        |scratch, (plane, target)| {
+    for_each_chunk(output, cells, |plane, target| {
+        scratch.lend(|scratch| {
             let map = &input[plane / filtering.filters * area..][..area];
             let filter = plane % count;
-            let sums = room(scratch, cells);
+            let [_, sums] = scratch.both(0, cells);
             sums.fill(0.0);
             for_each_row_pair(filtering, |tap, row, source_row, columns, first| {
                 let [_, across] = filtering.axes;
@@ -36,8 +35,8 @@ pub(super) fn convolution(
                 gather(sums, source, across.stride, weight);
             });
             finish.store(filter, sums, target);
-        },
-    );
+        });
+    });
 }
 
 /// Filters the signals of every channel's filters with the transposed filters.

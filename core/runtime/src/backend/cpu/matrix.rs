@@ -58,7 +58,7 @@ pub(super) fn matrix_product(
             .enumerate()
             .collect();
         let work = rows.saturating_mul(inner).saturating_mul(columns);
-        for_each_unit(units, work, |(): &mut (), (index, target)| {
+        for_each_unit(units, work, |(index, target)| {
             let [a_stack, b_stack] = stacks.operands(index / per_stack);
             let first = a_stack * rows * inner + index % per_stack * unit * left.row_step;
             let left = Matrix { values: &left.values[first..], ..left };

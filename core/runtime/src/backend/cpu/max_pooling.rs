@@ -1,5 +1,7 @@
 //! Maxima of windows with their switches, and unpooling.
 
+use std::ops::Range;
+
 use super::axis::Axis;
 use super::lines::pick;
 use super::operand::{incompatible, maps, require, zeros};
@@ -25,7 +27,8 @@ pub(super) fn max_pooling(
     let (input, area) = (input.values()?, height * width);
     let cells = output[0] * output[1];
     for_each_chunk_pair(&mut maxima, &mut switches, cells, |plane, maxima, switches| {
-        pool(&axes, &input[plane * area..][..area], maxima, switches);
+        let map = &input[plane * area..][..area];
+        pool(&axes, map, maxima, switches);
     });
     Ok((Tensor::new(shape.clone(), maxima)?, Tensor::indices(shape, switches)?))
 }
@@ -39,10 +42,21 @@ pub(super) fn require_cells(kernel: &'static str, shape: &Shape, axes: &[Axis; 2
     Err(incompatible(kernel, "windows with a cell of the map in each", shape))
 }
 
+/// A tap of a kernel's row: the outputs that see the map through it, and the first of their cells.
+struct Tap {
+    columns: Range<usize>,
+    first: usize,
+}
+
 fn pool(axes: &[Axis; 2], map: &[f32], maxima: &mut [f32], switches: &mut [u32]) {
     let [down, across] = axes;
     let first_cells: Vec<usize> =
         (0..across.outputs).map(|column| across.cell(column, across.taps(column).start)).collect();
+    let taps: Vec<Tap> = (0..across.kernel)
+        .map(|tap| (tap, across.outputs_of(tap)))
+        .filter(|(_, columns)| !columns.is_empty())
+        .map(|(tap, columns)| Tap { first: across.cell(columns.start, tap), columns })
+        .collect();
     let mut candidates = vec![0.0; across.outputs];
     let lines = maxima.chunks_mut(across.outputs).zip(switches.chunks_mut(across.outputs));
     for (row, (maxima, switches)) in lines.enumerate() {
@@ -55,16 +69,13 @@ fn pool(axes: &[Axis; 2], map: &[f32], maxima: &mut [f32], switches: &mut [u32])
         }
         for tap_down in taps_down {
             let start = down.cell(row, tap_down) * across.size;
-            for tap_across in 0..across.kernel {
-                let columns = across.outputs_of(tap_across);
-                if columns.is_empty() {
-                    continue;
-                }
-                let first = start + across.cell(columns.start, tap_across);
+            let line = &map[start..][..across.size];
+            for Tap { columns, first } in &taps {
                 let candidates = &mut candidates[columns.clone()];
-                pick(candidates, &map[first..start + across.size], across.stride);
+                pick(candidates, &line[*first..], across.stride);
                 let maxima = &mut maxima[columns.clone()];
-                challenge(maxima, &mut switches[columns], candidates, first, across.stride);
+                let switches = &mut switches[columns.clone()];
+                challenge(maxima, switches, candidates, start + first, across.stride);
             }
         }
     }

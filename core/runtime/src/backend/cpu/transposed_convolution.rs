@@ -6,7 +6,8 @@ use super::filtering::Filtering;
 use super::gemm_call::{Destination, Extents, Matrix, multiply};
 use super::lines::spread;
 use super::operand::{require, zeros};
-use super::units::{for_each_unit, room};
+use super::scratch::{Scratch, ScratchPool};
+use super::units::for_each_unit;
 use crate::{Computed, ConvolutionGeometry, Shape, Tensor};
 
 const KERNEL: &str = "transposed_convolution";
@@ -20,6 +21,7 @@ const CELLS: usize = 448;
 /// Filters a signal with the transposed filters; see
 /// [`Backend::transposed_convolution`](crate::Backend::transposed_convolution).
 pub(super) fn transposed_convolution(
+    scratch: &ScratchPool,
     signal: &Tensor,
     filters: &Tensor,
     geometry: &ConvolutionGeometry,
@@ -32,7 +34,7 @@ pub(super) fn transposed_convolution(
     if filtering.is_depthwise() {
         depthwise::transposed(&filtering, signal, filters, &mut result);
     } else {
-        dense(&filtering, signal, filters, &mut result);
+        dense(scratch, &filtering, signal, filters, &mut result);
     }
     Tensor::new(restored.clone(), result)
 }
@@ -44,14 +46,13 @@ struct Unit<'a> {
     cells: &'a mut [f32],
 }
 
-/// What a thread keeps between units.
-#[derive(Default)]
-struct Scratch {
-    signal: Vec<f32>,
-    products: Vec<f32>,
-}
-
-fn dense(filtering: &Filtering, signal: &[f32], filters: &[f32], restored: &mut [f32]) {
+fn dense(
+    scratch: &ScratchPool,
+    filtering: &Filtering,
+    signal: &[f32],
+    filters: &[f32],
+    restored: &mut [f32],
+) {
     let area = filtering.input_cells();
     if restored.is_empty() || filtering.filters == 0 {
         return;
@@ -73,10 +74,10 @@ fn dense(filtering: &Filtering, signal: &[f32], filters: &[f32], restored: &mut 
     let block = filtering.filters * filtering.output_cells();
     let supports: Vec<Support> =
         signal.chunks(block.max(1)).map(|maps| Support::of(filtering, maps)).collect();
-    for_each_unit(units, filtering.multiply_adds(), |scratch, mut unit: Unit<'_>| {
+    for_each_unit(units, filtering.multiply_adds(), |mut unit: Unit<'_>| {
         let Some(support) = supports.get(unit.image_group) else { return };
         let maps = &signal[unit.image_group * block..][..block];
-        restore(filtering, maps, *support, filters, scratch, &mut unit);
+        scratch.lend(|scratch| restore(filtering, maps, *support, filters, scratch, &mut unit));
     });
 }
 
@@ -154,15 +155,15 @@ fn restore(
     for top in (support.top..support.bottom).step_by(rows_each) {
         let part = Support { top, bottom: support.bottom.min(top + rows_each), ..support };
         let cells = (part.bottom - part.top) * columns;
+        let gathered = if is_whole { 0 } else { filtering.filters * cells };
+        let [gathered, products] = scratch.both(gathered, rows * cells);
         let right = if is_whole {
             let values = &maps[top * columns..];
             Matrix { values, row_step: output_cells, column_step: 1 }
         } else {
-            let values =
-                gather(filtering, maps, part, room(&mut scratch.signal, filtering.filters * cells));
-            Matrix { values, row_step: cells, column_step: 1 }
+            gather(filtering, maps, part, gathered);
+            Matrix { values: gathered, row_step: cells, column_step: 1 }
         };
-        let products = room(&mut scratch.products, rows * cells);
         let extents = Extents { rows, inner: filtering.filters, columns: cells };
         multiply(extents, left, right, products, cells, Destination::Replace);
         for (channel, target) in unit.cells.chunks_mut(filtering.input_cells()).enumerate() {
@@ -173,12 +174,7 @@ fn restore(
 }
 
 /// Copies a rectangle of every map to a memory without gaps.
-fn gather<'a>(
-    filtering: &Filtering,
-    maps: &[f32],
-    part: Support,
-    values: &'a mut [f32],
-) -> &'a [f32] {
+fn gather(filtering: &Filtering, maps: &[f32], part: Support, values: &mut [f32]) {
     let columns = filtering.axes[1].outputs;
     let width = part.right - part.left;
     let mut targets = values.chunks_mut(width);
@@ -189,7 +185,6 @@ fn gather<'a>(
             }
         }
     }
-    values
 }
 
 /// Adds the products of one channel, a row per tap, to the cells that the taps see.

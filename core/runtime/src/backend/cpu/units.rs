@@ -52,27 +52,15 @@ pub(super) fn for_each_chunk_pair<T: Send, U: Send>(
     }
 }
 
-/// Works off a list of units, each with a scratch memory that its thread keeps for the next.
-pub(super) fn for_each_unit<T: Send, S: Default>(
+/// Works off a list of units.
+pub(super) fn for_each_unit<T: Send>(
     units: Vec<T>,
     multiply_adds: usize,
-    work: impl Fn(&mut S, T) + Send + Sync,
+    work: impl Fn(T) + Send + Sync,
 ) {
     if multiply_adds < WORTH_SHARING || units.len() < 2 {
-        let mut scratch = S::default();
-        for unit in units {
-            work(&mut scratch, unit);
-        }
+        units.into_iter().for_each(work);
     } else {
-        units.into_par_iter().with_max_len(1).for_each_init(S::default, work);
+        units.into_par_iter().with_max_len(1).for_each(work);
     }
-}
-
-/// Returns the start of a scratch memory with room for `length` values; what they hold is left over
-/// from earlier use.
-pub(super) fn room(scratch: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if scratch.len() < length {
-        scratch.resize(length, 0.0);
-    }
-    &mut scratch[..length]
 }
