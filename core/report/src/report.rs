@@ -66,6 +66,19 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// Returns the findings that the entry shows or stores; nothing for words.
+    pub fn findings(&self) -> Option<&Findings> {
+        match self {
+            Self::Text(_) => None,
+            Self::Findings { findings, .. }
+            | Self::Figure { findings, .. }
+            | Self::Table { findings, .. }
+            | Self::File { findings, .. } => Some(findings),
+        }
+    }
+}
+
 /// What is needed to repeat a report, for the manifest and the foot of every figure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
