@@ -1,0 +1,155 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use convscope_data::Preset;
+
+use crate::size::Size;
+
+/// Looks inside trained convolutional image classifiers.
+///
+/// Reads an ONNX model, runs it, inverts it layer by layer, and writes reports of SVG figures with
+/// the arrays behind them.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// Number of threads to compute with [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// Memory that computing may take, such as 800M or 4G [default: half of what is free]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
+    /// Seed of everything that is random
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How pictures become network inputs, for models without a card: imagenet, caffe, keras, raw
+    #[arg(long, global = true, value_name = "PRESET")]
+    pub(crate) preprocess: Option<Preset>,
+    /// Load plugins of this folder first; may be given several times
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) plugin_dir: Vec<PathBuf>,
+    /// Print one JSON object on standard output, for success and failure
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print no progress and no notices
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one analysis without a script and write its report
+    Analyze(Analyze),
+    /// Run a model on raw tensors and write what comes out as .npy files
+    Infer(Infer),
+    /// Show the layers of a model: shapes, receptive fields, parameters, multiply-adds
+    Inspect(Inspect),
+    /// List or describe plugins
+    #[command(subcommand)]
+    Plugins(Plugins),
+    /// Classify pictures
+    Predict(Predict),
+    /// Run an analysis script and write its report
+    Run(Run),
+}
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// Name of the analysis, such as deconvnet, or plugin/analysis
+    pub(crate) analysis: String,
+    /// The model, an ONNX file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Pictures: files, folders, globs, a CSV, or raw tensors (.npy, .pb)
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Set a parameter of the analysis; values are JSON or plain strings
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Folder for the report
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub(crate) out: PathBuf,
+}
+
+/// Arguments of `infer`.
+#[derive(Debug, Args)]
+pub(crate) struct Infer {
+    /// The model, an ONNX file
+    pub(crate) model: PathBuf,
+    /// Raw tensors (.npy, or ONNX `TensorProto` .pb), in the order of the model's inputs
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write this layer or value instead of the model's outputs; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) capture: Vec<String>,
+    /// Run so many times and report the CPU time of each with --json, for benchmarks
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The model, an ONNX file
+    pub(crate) model: PathBuf,
+    /// Shape of the input where the model leaves it open, such as 1,3,224,224
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    pub(crate) input: Vec<usize>,
+}
+
+/// Sub-commands of `plugins`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugins {
+    /// Explain a plugin or one of its analyses with all parameters
+    Describe {
+        /// Id of a plugin, or name of an analysis
+        id: String,
+    },
+    /// List the plugins found, and those refused with the reason
+    List,
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// The model, an ONNX file
+    pub(crate) model: PathBuf,
+    /// Pictures: files, folders, globs, a CSV, or raw tensors (.npy, .pb)
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// How many classes to show for each
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) top: usize,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The script
+    pub(crate) script: PathBuf,
+    /// Fill in an option of the script; values are JSON or plain strings
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Folder for the report
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub(crate) out: PathBuf,
+    /// Most steps the script may take; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 500_000_000)]
+    pub(crate) max_operations: u64,
+}

@@ -1,0 +1,220 @@
+//! The terminal: results on standard output, progress and notices on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use convscope_host::{Control, LogLevel};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::arguments::Common;
+use crate::failure::Failure;
+
+/// Least time between two plain progress lines.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+
+/// Where the program speaks to its user, and where the user interrupts it.
+#[derive(Debug)]
+pub(crate) struct Console {
+    quiet: bool,
+    json: bool,
+    cancelled: Arc<AtomicBool>,
+    bar: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+enum Progress {
+    Bar(ProgressBar),
+    Lines { started: Option<Instant>, last: Option<Instant> },
+}
+
+impl Console {
+    /// Opens the console; Ctrl-C sets a flag that all work looks at, and a second one ends the
+    /// program at once.
+    pub(crate) fn open(common: &Common) -> Self {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancelled);
+        let handler = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(crate::failure::Exit::Interrupted as i32);
+            }
+        });
+        let progress = if io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template("{bar:24} {percent:>3}%  {wide_msg}");
+            let bar = ProgressBar::new(1000);
+            Progress::Bar(match style {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            })
+        } else {
+            Progress::Lines { started: None, last: None }
+        };
+        let console =
+            Self { quiet: common.quiet, json: common.json, cancelled, bar: Mutex::new(progress) };
+        if let Err(error) = handler {
+            console.warn(&format!("Ctrl-C cannot be handled cleanly here: {error}"));
+        }
+        console
+    }
+
+    /// Says something the user must know.
+    pub(crate) fn warn(&self, text: &str) {
+        self.line(&format!("warning: {text}"));
+    }
+
+    /// Says something the user may like to know; silent with `--quiet`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.line(text);
+        }
+    }
+
+    /// Takes the progress bar away.
+    pub(crate) fn clear(&self) {
+        match &mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Progress::Bar(bar) => {
+                bar.finish_and_clear();
+                bar.reset();
+            }
+            Progress::Lines { started, last } => (*started, *last) = (None, None),
+        }
+    }
+
+    /// Shows a line of results on standard output, or on standard error when standard output
+    /// belongs to one JSON object.
+    pub(crate) fn result(&self, text: &str) {
+        if self.json {
+            self.line(text);
+            return;
+        }
+        let write = || {
+            if let Err(failure) = print(&format!("{text}\n")) {
+                let _ = writeln!(io::stderr(), "{failure}");
+            }
+        };
+        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Progress::Bar(bar) => bar.suspend(write),
+            Progress::Lines { .. } => write(),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let write = || {
+            // A closed standard error is no reason to stop working.
+            let _ = writeln!(io::stderr(), "{text}");
+        };
+        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Progress::Bar(bar) => bar.suspend(write),
+            Progress::Lines { .. } => write(),
+        }
+    }
+}
+
+impl Control for Console {
+    fn progress(&self, fraction: f64, text: &str) {
+        if self.quiet {
+            return;
+        }
+        let fraction = fraction.clamp(0.0, 1.0);
+        match &mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Progress::Bar(bar) => {
+                let position = (fraction * 1000.0) as u64;
+                if position < bar.position() {
+                    bar.reset();
+                }
+                bar.set_position(position);
+                bar.set_message(described(text, fraction, bar.elapsed()));
+            }
+            Progress::Lines { started, last } => {
+                let now = Instant::now();
+                if fraction == 0.0 {
+                    *started = None;
+                }
+                let start = *started.get_or_insert(now);
+                if last.is_none_or(|last| now - last >= BETWEEN_LINES) {
+                    *last = Some(now);
+                    let words = described(text, fraction, now - start);
+                    let _ = writeln!(io::stderr(), "{:3.0} %  {words}", fraction * 100.0);
+                }
+            }
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Warning => self.warn(text),
+            LogLevel::Info => self.note(text),
+            LogLevel::Debug => {}
+        }
+    }
+}
+
+/// The console during one analysis, whose name stands before its progress.
+pub(crate) struct Named<'a> {
+    console: &'a Console,
+    name: &'a str,
+}
+
+impl<'a> Named<'a> {
+    /// Speaks for an analysis, `plugin/analysis`.
+    pub(crate) fn new(console: &'a Console, analysis: &'a str) -> Self {
+        Self { console, name: analysis.rsplit('/').next().unwrap_or(analysis) }
+    }
+}
+
+impl Control for Named<'_> {
+    fn progress(&self, fraction: f64, text: &str) {
+        self.console.progress(fraction, &format!("{}: {text}", self.name));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.console.is_cancelled()
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        self.console.log(level, &format!("{}: {text}", self.name));
+    }
+}
+
+/// Adds the time left to a progress message, once there is ground for a guess.
+fn described(text: &str, fraction: f64, elapsed: Duration) -> String {
+    if !(0.05..1.0).contains(&fraction) || elapsed < Duration::from_secs(1) {
+        return text.to_owned();
+    }
+    let left = elapsed.as_secs_f64() / fraction * (1.0 - fraction);
+    let seconds = left.ceil() as u64;
+    match seconds {
+        0..=89 => format!("{text}, {seconds} s left"),
+        90..=5399 => format!("{text}, {} min left", seconds.div_ceil(60)),
+        _ => format!("{text}, {:.1} h left", left / 3600.0),
+    }
+}
+
+/// Writes to standard output. A closed pipe ends the program quietly, as it does other filters.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Failure::new("output", format!("cannot write the output: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_said_once_it_can_be_guessed() {
+        let after = |seconds, fraction| described("x", fraction, Duration::from_secs(seconds));
+        assert_eq!(after(10, 0.01), "x");
+        assert_eq!(after(10, 0.5), "x, 10 s left");
+        assert_eq!(after(600, 0.5), "x, 10 min left");
+        assert_eq!(after(36000, 0.5), "x, 10.0 h left");
+    }
+}

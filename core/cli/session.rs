@@ -1,0 +1,68 @@
+//! Opens a session as the command line says.
+
+use convscope_host::{HostError, Origin, Registry, Search, Session, SessionOptions};
+
+use crate::arguments::Common;
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Finds and loads plugins.
+pub(crate) fn discover(common: &Common) -> Registry {
+    Registry::discover(&Search::standard(&common.plugin_dir))
+}
+
+/// Says which plugins were refused, and what is odd about those that were not.
+pub(crate) fn report_refused(registry: &Registry, console: &Console) {
+    for refused in registry.failures() {
+        console.warn(&format!("plugin {}: {}", refused.path.display(), refused.reason));
+    }
+    for plugin in registry.plugins() {
+        for warning in plugin.warnings() {
+            console.warn(&format!("plugin {}: {warning}", plugin.path().display()));
+        }
+    }
+}
+
+/// Opens a session with the plugins that are found, and warns of those that are refused.
+pub(crate) fn open(common: &Common, console: &Console) -> Result<Session, Failure> {
+    let registry = discover(common);
+    report_refused(&registry, console);
+    with(common, registry)
+}
+
+/// Opens a session without plugins, for commands that run no analysis.
+pub(crate) fn open_bare(common: &Common) -> Result<Session, Failure> {
+    with(common, Registry::default())
+}
+
+fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
+    let options = SessionOptions {
+        seed: common.seed,
+        threads: common.threads.map(|threads| threads as usize),
+        memory: common.memory.map(|size| size.0),
+        preprocess: common.preprocess,
+    };
+    Ok(Session::new(options, registry)?)
+}
+
+/// Says where a plugin was found, in words.
+pub(crate) fn origin_in_words(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Explicit => "--plugin-dir",
+        Origin::Environment => "CONVSCOPE_PLUGIN_PATH",
+        Origin::Installation => "installation",
+        Origin::User => "user's folder",
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        if matches!(error, HostError::Cancelled) {
+            return Self::interrupted();
+        }
+        let mut failure = Self::new(error.kind(), error.to_string());
+        failure.key = error.key().map(Into::into);
+        failure.help = error.help();
+        failure
+    }
+}
