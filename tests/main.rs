@@ -1,1 +1,13 @@
 //! Tests of the whole program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail, also in its helpers"
+)]
+
+mod architecture;
+mod fixtures;
+mod report;
+mod squeezenet;
+mod support;

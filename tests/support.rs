@@ -1,0 +1,95 @@
+//! What the tests of the program share.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use ndarray::ArrayD;
+use ndarray_npy::ReadNpyExt;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program, with the plugins that this very build made: cargo puts them beside the test's own
+/// executable, while beside the program an older copy may lie.
+pub(crate) fn convscope() -> Command {
+    let plugins = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    let mut command = Command::cargo_bin("convscope").unwrap();
+    command.arg("--plugin-dir").arg(plugins).current_dir(root());
+    command
+}
+
+/// The folder of the project.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The model of the examples.
+pub(crate) fn squeezenet() -> PathBuf {
+    root().join("examples/models/squeezenet1_1.onnx")
+}
+
+/// A photograph of the examples.
+pub(crate) fn photo(name: &str) -> PathBuf {
+    root().join("examples/photos").join(name)
+}
+
+/// A folder of the fixtures.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    root().join("tests/fixtures").join(name)
+}
+
+/// A new temporary folder.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Runs the program, which must succeed, and returns the object it prints with `--json`.
+pub(crate) fn json_of(command: &mut Command) -> Value {
+    let output = command.arg("--json").arg("--quiet").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["ok"], true);
+    value
+}
+
+/// Runs the program, which must fail with the given exit code and an empty standard output, and
+/// returns what it says on standard error.
+pub(crate) fn refusal(command: &mut Command, code: i32) -> String {
+    let output: Output = command.output().unwrap();
+    let words = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words}");
+    assert_eq!(text(&output.stdout), "", "nothing but results belongs to standard output");
+    words
+}
+
+/// Reads an array.
+pub(crate) fn npy(path: &Path) -> ArrayD<f32> {
+    let name = path.display();
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    ArrayD::<f32>::read_npy(file).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Asserts that two arrays differ by at most `tolerance` of the largest magnitude of the expected.
+pub(crate) fn assert_close(
+    actual: &ArrayD<f32>,
+    expected: &ArrayD<f32>,
+    tolerance: f32,
+    what: &str,
+) {
+    assert_eq!(actual.shape(), expected.shape(), "{what}");
+    let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    assert!(largest > 0.0, "{what}: an expectation of zeros proves nothing");
+    let difference = actual
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| if (a - b).is_nan() { f32::INFINITY } else { (a - b).abs() })
+        .fold(0.0_f32, f32::max);
+    assert!(
+        difference <= tolerance * largest,
+        "{what}: largest difference {difference:e} of largest value {largest:e}"
+    );
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
