@@ -25,7 +25,7 @@ fn every_value_of_every_network_is_that_of_torch() {
         command.arg("infer").arg(folder.join("model.onnx"));
         command.arg("--input").arg(folder.join("input.npy")).arg("--out").arg(out.path());
         for value in values {
-            command.arg("--capture").arg(value["node"].as_str().unwrap());
+            command.arg("--capture").arg(value["value"].as_str().unwrap());
         }
         let written = json_of(&mut command);
         let outputs = written["outputs"].as_array().unwrap();
