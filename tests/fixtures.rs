@@ -20,11 +20,13 @@ fn every_value_of_every_network_is_that_of_torch() {
     for network in NETWORKS {
         let (folder, out) = (fixture(network), folder());
         let index = index(network);
-        let values = index["values"].as_array().unwrap();
+        // Flatten and Dropout have no file: they repeat their input.
+        let values = index["values"].as_array().unwrap().iter();
+        let values: Vec<&Value> = values.filter(|value| value["file"].is_string()).collect();
         let mut command = convscope();
         command.arg("infer").arg(folder.join("model.onnx"));
         command.arg("--input").arg(folder.join("input.npy")).arg("--out").arg(out.path());
-        for value in values {
+        for value in &values {
             command.arg("--capture").arg(value["value"].as_str().unwrap());
         }
         let written = json_of(&mut command);

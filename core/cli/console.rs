@@ -132,7 +132,8 @@ impl Control for Console {
                     *started = None;
                 }
                 let start = *started.get_or_insert(now);
-                if last.is_none_or(|last| now - last >= BETWEEN_LINES) {
+                // What ends soon needs no line.
+                if now - last.unwrap_or(start) >= BETWEEN_LINES {
                     *last = Some(now);
                     let words = described(text, fraction, now - start);
                     let _ = writeln!(io::stderr(), "{:3.0} %  {words}", fraction * 100.0);
