@@ -114,4 +114,10 @@ mod tests {
             "backend wgpu has no kernel for unpooling of 3-D maps"
         );
     }
+
+    #[test]
+    fn a_device_that_failed_is_quoted() {
+        let lost = BackendError::Device { device: "llvmpipe".into(), reason: "lost".into() };
+        assert_eq!(lost.to_string(), "device llvmpipe failed: lost");
+    }
 }

@@ -327,4 +327,44 @@ mod tests {
             "the tensor is not laid out in row-major order"
         );
     }
+
+    /// A device that hands its values out in column-major order.
+    #[derive(Debug)]
+    struct Sideways(Shape);
+
+    impl DeviceTensor for Sideways {
+        fn shape(&self) -> &Shape {
+            &self.0
+        }
+
+        fn element(&self) -> Element {
+            Element::F32
+        }
+
+        fn read(&self) -> Result<HostArray, BackendError> {
+            let values = ndarray::arr2(&[[1.0, 2.0], [3.0, 4.0]]).reversed_axes();
+            Ok(HostArray::F32(values.into_dyn().into_shared()))
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    #[test]
+    fn values_on_a_device_must_be_read_back_first() {
+        let tensor = Tensor::on_device(Arc::new(Sideways(Shape::from([2, 2]))));
+        let message = "the tensor lies on a device; read it back first";
+        assert_eq!(tensor.values().unwrap_err().to_string(), message);
+        assert_eq!(tensor.positions().unwrap_err().to_string(), message);
+        assert_eq!(tensor.with_shape([4]).unwrap_err().to_string(), message);
+        assert!(tensor.to_host().unwrap().view().is_ok());
+    }
+
+    #[test]
+    fn a_slice_of_columns_is_refused() {
+        let tensor = Tensor::on_device(Arc::new(Sideways(Shape::from([2, 2]))));
+        let error = tensor.to_host().unwrap().values().unwrap_err();
+        assert_eq!(error.to_string(), "the tensor is not laid out in row-major order");
+    }
 }

@@ -63,6 +63,29 @@ fn of_convolutions_and_their_adjoints() {
 }
 
 #[test]
+fn of_signals_that_start_at_single_units() {
+    let backend = CpuBackend::new();
+    let geometry = ConvolutionGeometry { window: window([3, 3], 1, 1, [1; 4]), groups: 1 };
+    let filters = tensor([32, 16, 3, 3], 2);
+    // The signal of each picture fills another rectangle; that of the last is empty.
+    let cells: Vec<f32> = (0..8)
+        .flat_map(|image| (0..32).map(move |channel| (image, channel)))
+        .flat_map(|(image, channel)| (0..24 * 24).map(move |cell| (image, channel, cell)))
+        .map(|(image, channel, cell)| {
+            let place = [cell / 24, cell % 24];
+            let inside = place.iter().all(|&x| x >= 3 * image && x < 12 + image * (8 - image));
+            if inside { (channel + cell) as f32 * 0.01 - 1.0 } else { 0.0 }
+        })
+        .collect();
+    let mask = Tensor::new([8, 32, 24, 24], cells).unwrap();
+    same_bits(&[32, 24, 24], "single units", |signal| {
+        let signal = backend.binary(Binary::Multiply, signal, &rows_of(&mask, signal)).unwrap();
+        let restored = [signal.shape().batch(), 16, 24, 24].into();
+        backend.transposed_convolution(&signal, &filters, &geometry, &restored).unwrap()
+    });
+}
+
+#[test]
 fn of_pooling() {
     let (backend, window) = (CpuBackend::new(), window([3, 3], 2, 1, [0; 4]));
     same_bits(&[24, 31, 31], "max pooling", |input| {

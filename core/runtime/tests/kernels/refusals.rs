@@ -62,6 +62,12 @@ fn pooling_refuses_windows_that_see_padding_only() {
             format!("average_unpooling: {message}")
         );
     }
+    // No images, so that the test needs no memory.
+    let wide = Tensor::zeros([0, 1, 65_536, 65_537]);
+    assert_eq!(
+        refusal(backend.max_pooling(&wide, &Window::of([1, 1]), [1, 1])),
+        "max_pooling: expected maps of at most 4294967295 cells, got shape [0, 1, 65536, 65537]"
+    );
     // An output too large for its map would read behind it.
     assert_eq!(
         refusal(backend.max_pooling(&input, &Window::of([2, 2]), [5, 4])),

@@ -171,3 +171,41 @@ fn compute(
         finish.store(first + index, &tile[index * width..][..cells], target);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Shape, Window};
+
+    #[test]
+    fn one_picture_makes_work_for_two_threads() {
+        for (size, kernel) in [(224, 3), (13, 1), (2, 1), (6, 6), (1, 1)] {
+            let geometry = ConvolutionGeometry { window: Window::of([kernel; 2]), groups: 1 };
+            let (input, filters) = ([1, 3, size, size].into(), [8, 3, kernel, kernel].into());
+            let filtering = Filtering::new(KERNEL, &input, &filters, &geometry).unwrap();
+            let mut output = vec![0.0; filtering.output_shape().volume()];
+            let units = units(&filtering, &mut output);
+            assert!(units.len() >= 2, "{size} {kernel}");
+            let covered: usize = units.iter().flat_map(|unit| &unit.targets).map(|t| t.len()).sum();
+            assert_eq!(covered, output.len());
+        }
+    }
+
+    #[test]
+    fn units_do_not_depend_on_the_batch() {
+        let geometry = ConvolutionGeometry { window: Window::of([3, 3]), groups: 2 };
+        let cut = |batch: usize| -> Vec<[usize; 4]> {
+            let (input, filters) = (Shape::from([batch, 4, 40, 40]), Shape::from([8, 2, 3, 3]));
+            let filtering = Filtering::new(KERNEL, &input, &filters, &geometry).unwrap();
+            let mut output = vec![0.0; filtering.output_shape().volume()];
+            units(&filtering, &mut output)
+                .iter()
+                .map(|unit| {
+                    let cells = unit.targets.iter().map(|target| target.len()).sum();
+                    [unit.image_group, unit.first_filter, unit.first_row, cells]
+                })
+                .collect()
+        };
+        assert!(cut(3).starts_with(&cut(1)));
+    }
+}

@@ -81,7 +81,8 @@ fn dense(
     });
 }
 
-/// The rows and columns outside which a signal is zero. What lies outside would only add zeros.
+/// The rows and columns outside which a signal is zero. What lies outside would only add zeros,
+/// finite filters provided. It belongs to one image, so that others do not change its bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Support {
     top: usize,

@@ -5,6 +5,9 @@ use rayon::prelude::*;
 /// Below this many results, handing work to other threads costs more than it saves.
 const WORTH_SHARING: usize = 1 << 14;
 
+/// The same in multiply-adds, which are done many at a time.
+const HEAVY_ENOUGH: usize = 1 << 20;
+
 /// Results a unit of cheap element-wise work computes.
 pub(super) const CHEAP_UNIT: usize = 1 << 14;
 
@@ -52,15 +55,48 @@ pub(super) fn for_each_chunk_pair<T: Send, U: Send>(
     }
 }
 
-/// Works off a list of units.
+/// Works off a list of units, which take `multiply_adds` each image and group.
 pub(super) fn for_each_unit<T: Send>(
     units: Vec<T>,
     multiply_adds: usize,
     work: impl Fn(T) + Send + Sync,
 ) {
-    if multiply_adds < WORTH_SHARING || units.len() < 2 {
+    if multiply_adds < HEAVY_ENOUGH || units.len() < 2 {
         units.into_iter().for_each(work);
     } else {
         units.into_par_iter().with_max_len(1).for_each(work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn two_heavy_units_are_computed_by_two_threads() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        // Neither unit ends before the other has begun.
+        let both = Barrier::new(2);
+        pool.install(|| {
+            for_each_unit(vec![(), ()], HEAVY_ENOUGH, |()| {
+                both.wait();
+            });
+        });
+    }
+
+    #[test]
+    fn every_chunk_is_given_its_number() {
+        for count in [10, WORTH_SHARING + 5] {
+            let (mut first, mut second) = (vec![0; count], vec![0; count]);
+            for_each_chunk(&mut first, 3, |index, chunk| chunk.fill(index));
+            for_each_chunk_pair(&mut first, &mut second, 3, |index, before, chunk| {
+                assert!(before.iter().all(|&number| number == index));
+                chunk.fill(index);
+            });
+            let expected: Vec<usize> = (0..count).map(|index| index / 3).collect();
+            assert_eq!(second, expected);
+        }
     }
 }
