@@ -76,6 +76,9 @@ pub(crate) struct Analyze {
     /// Pictures: files, folders, globs, a CSV, or raw tensors (.npy, .pb)
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub(crate) images: Vec<PathBuf>,
+    /// Shape of the input where the model leaves it open, such as 1,3,224,224
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    pub(crate) input: Vec<usize>,
     /// Set a parameter of the analysis; values are JSON or plain strings
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
@@ -133,6 +136,9 @@ pub(crate) struct Predict {
     /// Pictures: files, folders, globs, a CSV, or raw tensors (.npy, .pb)
     #[arg(required = true)]
     pub(crate) images: Vec<PathBuf>,
+    /// Shape of the input where the model leaves it open, such as 1,3,224,224
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    pub(crate) input: Vec<usize>,
     /// How many classes to show for each
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) top: usize,

@@ -1,6 +1,6 @@
 //! Opens a session as the command line says.
 
-use convscope_host::{HostError, Origin, Registry, Search, Session, SessionOptions};
+use convscope_host::{HostError, ModelOptions, Origin, Registry, Search, Session, SessionOptions};
 
 use crate::arguments::Common;
 use crate::console::Console;
@@ -43,6 +43,12 @@ fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
         preprocess: common.preprocess,
     };
     Ok(Session::new(options, registry)?)
+}
+
+/// Returns the options of a model whose input has the given shape; the file's where it is empty.
+pub(crate) fn model_options(input: &[usize]) -> ModelOptions {
+    let input = (!input.is_empty()).then(|| input.to_vec());
+    ModelOptions { input, ..ModelOptions::default() }
 }
 
 /// Says where a plugin was found, in words.

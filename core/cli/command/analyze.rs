@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use convscope_host::{Argument, ImageOptions, ModelOptions};
+use convscope_host::{Argument, ImageOptions};
 use convscope_report::{Entry, Ingredient, Report, check_folder};
 
 use super::Outcome;
@@ -30,7 +30,8 @@ pub(crate) fn execute(
     // A name that is wrong is said before the model is read.
     let (_, analysis) = session.registry().analysis(&arguments.analysis)?;
     let (id, title) = (analysis.descriptor().id.clone(), analysis.descriptor().name.clone());
-    let model = session.load_model(&arguments.model, &ModelOptions::default())?;
+    let options = session::model_options(&arguments.input);
+    let model = session.load_model(&arguments.model, &options)?;
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
     let hash = images.hash()?.to_owned();
     if parameters.insert("images".to_owned(), Argument::Images(images)).is_some() {

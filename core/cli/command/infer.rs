@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use convscope_data::write_npy;
-use convscope_host::ModelOptions;
+use convscope_host::{HostError, Model, ModelOptions, Session};
+use convscope_onnx::OnnxError;
 use convscope_runtime::Tensor;
 use cpu_time::ProcessTime;
 use serde_json::{Map, Value, json};
@@ -25,7 +27,7 @@ pub(crate) fn execute(
     let inputs =
         arguments.input.iter().map(|path| read(path)).collect::<Result<Vec<_>, Failure>>()?;
     let session = session::open_bare(common)?;
-    let model = session.load_model(&arguments.model, &ModelOptions::default())?;
+    let model = load(&session, &arguments.model, &inputs)?;
     let mut seconds = Vec::new();
     let mut values = Vec::new();
     for _ in 0..arguments.repeat {
@@ -48,6 +50,19 @@ pub(crate) fn execute(
     json.insert("outputs".to_owned(), Value::Array(outputs));
     json.insert("cpu_seconds".to_owned(), json!(seconds));
     Ok(Outcome { text: lines.concat(), json })
+}
+
+/// Loads a model; one that leaves the shape of its input open takes that of the tensor.
+fn load(session: &Session, path: &Path, inputs: &[Tensor]) -> Result<Arc<Model>, Failure> {
+    match session.load_model(path, &ModelOptions::default()) {
+        Err(HostError::Onnx { source: OnnxError::OpenShape { .. }, .. }) => {
+            let input =
+                inputs.first().map(|tensor| tensor.shape().with_batch(1).extents().to_vec());
+            let options = ModelOptions { input, ..ModelOptions::default() };
+            Ok(session.load_model(path, &options)?)
+        }
+        loaded => Ok(loaded?),
+    }
 }
 
 fn read(path: &Path) -> Result<Tensor, Failure> {

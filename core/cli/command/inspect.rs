@@ -1,6 +1,5 @@
 //! `convscope inspect`: the layers of a model.
 
-use convscope_host::ModelOptions;
 use convscope_protocol::{LayerDescription, ModelDescription};
 use serde_json::{Map, Value, json};
 
@@ -13,8 +12,7 @@ use crate::text::Table;
 /// Describes a model.
 pub(crate) fn execute(arguments: &Inspect, common: &Common) -> Result<Outcome, Failure> {
     let session = session::open_bare(common)?;
-    let input = (!arguments.input.is_empty()).then(|| arguments.input.clone());
-    let options = ModelOptions { input, ..ModelOptions::default() };
+    let options = session::model_options(&arguments.input);
     let model = session.load_model(&arguments.model, &options)?;
     let description = model.description();
     let mut json = Map::new();

@@ -1,6 +1,6 @@
 //! `convscope predict`: classes with probabilities.
 
-use convscope_host::{ImageOptions, ModelOptions};
+use convscope_host::ImageOptions;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
@@ -16,7 +16,8 @@ pub(crate) fn execute(
     console: &Console,
 ) -> Result<Outcome, Failure> {
     let session = session::open_bare(common)?;
-    let model = session.load_model(&arguments.model, &ModelOptions::default())?;
+    let options = session::model_options(&arguments.input);
+    let model = session.load_model(&arguments.model, &options)?;
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
     let predictions = session.predict(&model, &images, arguments.top, console)?;
     console.clear();
