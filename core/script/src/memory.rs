@@ -82,17 +82,20 @@ fn resident() -> Option<i64> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::hint::black_box;
+
     use super::*;
 
     #[test]
     fn what_the_program_takes_is_not_the_scripts() {
         let watch = Watch::new(256 << 20);
 
-        let kept = watch.outside(|| vec![1_u8; 512 << 20]);
+        // Without the black box an optimised build does without the memory.
+        let kept = watch.outside(|| black_box(vec![1_u8; 512 << 20]));
 
         assert!(!watch.is_exceeded(GLANCE));
         std::thread::sleep(2 * INTERVAL);
-        let own = vec![1_u8; 512 << 20];
+        let own = black_box(vec![1_u8; 512 << 20]);
         assert!(watch.is_exceeded(GLANCE));
         assert!(watch.is_exceeded(GLANCE + 1), "from now on");
         drop((kept, own));
