@@ -77,7 +77,7 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub(crate) images: Vec<PathBuf>,
     /// Shape of the input where the model leaves it open, such as 1,3,224,224
-    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',', value_parser = extent)]
     pub(crate) input: Vec<usize>,
     /// Set a parameter of the analysis; values are JSON or plain strings
     #[arg(long, value_name = "NAME=VALUE")]
@@ -112,7 +112,7 @@ pub(crate) struct Inspect {
     /// The model, an ONNX file
     pub(crate) model: PathBuf,
     /// Shape of the input where the model leaves it open, such as 1,3,224,224
-    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',', value_parser = extent)]
     pub(crate) input: Vec<usize>,
 }
 
@@ -137,11 +137,11 @@ pub(crate) struct Predict {
     #[arg(required = true)]
     pub(crate) images: Vec<PathBuf>,
     /// Shape of the input where the model leaves it open, such as 1,3,224,224
-    #[arg(long, value_name = "SHAPE", value_delimiter = ',')]
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',', value_parser = extent)]
     pub(crate) input: Vec<usize>,
     /// How many classes to show for each
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) top: usize,
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: u32,
 }
 
 /// Arguments of `run`.
@@ -158,4 +158,8 @@ pub(crate) struct Run {
     /// Most steps the script may take; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 500_000_000)]
     pub(crate) max_operations: u64,
+}
+
+fn extent(text: &str) -> Result<usize, &'static str> {
+    text.trim().parse().map_err(|_| "expected whole numbers, such as 1,3,224,224")
 }

@@ -182,6 +182,16 @@ impl Control for Named<'_> {
     }
 }
 
+/// Returns the width of the terminal to which errors go; nothing where they go elsewhere: programs
+/// that read them want whole lines.
+pub(crate) fn width() -> Option<usize> {
+    let stderr = io::stderr();
+    let size = terminal_size::terminal_size_of(&stderr);
+    // A terminal that tells no width tells zero.
+    let told = size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0);
+    stderr.is_terminal().then(|| told.unwrap_or(80).max(40))
+}
+
 /// Adds the time left to a progress message, once there is ground for a guess.
 fn described(text: &str, fraction: f64, elapsed: Duration) -> String {
     if !(0.05..1.0).contains(&fraction) || elapsed < Duration::from_secs(1) {

@@ -3,13 +3,23 @@
 use ariadne::{CharSet, Color, Config, IndexType, Label, Report, ReportKind, sources};
 use convscope_script::Diagnostic;
 
+use crate::console;
 use crate::failure::Failure;
+use crate::text::folded;
+
+/// Width of an excerpt that goes to no terminal, and the most on one.
+const WIDTH: usize = 100;
+/// What stands before help, at most: a line number, a frame, and the word itself.
+const MARGIN: usize = 16;
 
 /// Turns a mistake in a script into a failure with a source excerpt.
 pub(crate) fn failure(diagnostic: &Diagnostic) -> Failure {
     let mut failure = Failure::new(&diagnostic.kind, diagnostic.to_string());
     failure.key = diagnostic.key.as_deref().map(Into::into);
-    failure.help.clone_from(&diagnostic.help);
+    // The words beside the mark belong to the excerpt; elsewhere they help as well.
+    let helps = [&diagnostic.label, &diagnostic.help].into_iter().flatten();
+    let helps: Vec<&str> = helps.map(String::as_str).collect();
+    failure.help = (!helps.is_empty()).then(|| helps.join("\n"));
     failure.rendered = rendered(diagnostic).map(Into::into);
     failure
 }
@@ -25,9 +35,12 @@ fn rendered(diagnostic: &Diagnostic) -> Option<String> {
     let words = diagnostic.label.clone().unwrap_or_else(|| "here".to_owned());
     let label =
         Label::new((name.clone(), place.span.clone())).with_message(words).with_color(Color::Red);
-    let mut report = Report::build(ReportKind::Error, (name.clone(), place.span.clone()))
+    let width = console::width().unwrap_or(WIDTH).min(WIDTH);
+    let kind = ReportKind::Custom("error", Color::Red);
+    let message = folded(&diagnostic.message, width - "error: ".len());
+    let mut report = Report::build(kind, (name.clone(), place.span.clone()))
         .with_config(config)
-        .with_message(&diagnostic.message)
+        .with_message(message.replace('\n', "\n  "))
         .with_label(label);
     for frame in &diagnostic.stack {
         let from = frame.place.as_ref().map_or_else(String::new, |place| {
@@ -36,7 +49,7 @@ fn rendered(diagnostic: &Diagnostic) -> Option<String> {
         report = report.with_note(format!("called by {}{from}", frame.function));
     }
     if let Some(help) = &diagnostic.help {
-        report = report.with_help(help);
+        report = report.with_help(folded(help, width - MARGIN));
     }
     let mut text = Vec::new();
     let source = sources([(name, place.source.to_string())]);

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text::folded;
+
 /// Why the program ends without having done its work.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
@@ -62,6 +64,23 @@ impl Failure {
         Self { exit: Exit::Interrupted, ..Self::new("cancelled", message) }
     }
 
+    /// Writes the failure; lines longer than `width` are broken between words.
+    pub(crate) fn shown(&self, width: usize) -> String {
+        if let Some(rendered) = &self.rendered {
+            return rendered.trim_end().to_owned();
+        }
+        let block = |head: &str, text: &str, margin: usize| {
+            let lines = folded(&format!("{head}{}", text.trim_end()), width.saturating_sub(margin));
+            lines.replace('\n', &format!("\n{:margin$}", ""))
+        };
+        let message = block("error: ", &self.message, 2);
+        let head = "  = help: ";
+        match &self.help {
+            Some(help) => format!("{message}\n{head}{}", block("", help, head.len())),
+            None => message,
+        }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
@@ -72,20 +91,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(rendered) = &self.rendered {
-            return f.write_str(rendered.trim_end());
-        }
-        write!(f, "error: {}", indented(&self.message))?;
-        if let Some(help) = &self.help {
-            write!(f, "\n  = help: {}", indented(help))?;
-        }
-        Ok(())
+        f.write_str(&self.shown(usize::MAX))
     }
-}
-
-/// Indents every line but the first.
-fn indented(text: &str) -> String {
-    text.trim_end().replace('\n', "\n  ")
 }
 
 #[cfg(test)]
@@ -97,5 +104,20 @@ mod tests {
         let failure = Failure::new("model", "m.onnx: 2 operators\nare unknown").with_help("see X");
         let expected = "error: m.onnx: 2 operators\n  are unknown\n  = help: see X";
         assert_eq!(failure.to_string(), expected);
+    }
+
+    #[test]
+    fn a_failure_fits_the_terminal() {
+        let failure = Failure::new("model", "the file is damaged\n  or not ONNX, who knows")
+            .with_help("look at another file\nor not");
+        let expected = "\
+error: the file is
+  damaged
+    or not ONNX, who
+    knows
+  = help: look at
+          another file
+          or not";
+        assert_eq!(failure.shown(22), expected);
     }
 }

@@ -18,6 +18,7 @@ mod text;
 mod workbench;
 mod written;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -69,13 +70,21 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if asked { ExitCode::SUCCESS } else { ExitCode::from(Exit::Usage as u8) }
 }
 
+/// Says a failure on standard error; the exit code tells it where that is closed.
+fn say(failure: &Failure) {
+    let text = failure.shown(console::width().unwrap_or(usize::MAX));
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 fn fail(failure: &Failure, json: bool) -> ExitCode {
     if json {
         let object = json!({ "ok": false, "error": failure });
-        // The exit code still tells when standard output is closed.
-        let _ = print(&format!("{object}\n"));
+        if let Err(lost) = print(&format!("{object}\n")) {
+            say(failure);
+            say(&lost);
+        }
     } else {
-        eprintln!("{failure}");
+        say(failure);
     }
     ExitCode::from(failure.exit as u8)
 }

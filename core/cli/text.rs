@@ -104,6 +104,19 @@ pub(crate) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Breaks those lines of a text that are longer than `width` between words, as far as words allow;
+/// the rest of a line is indented as its beginning.
+pub(crate) fn folded(text: &str, width: usize) -> String {
+    let lines = text.lines().map(|line| {
+        if line.chars().count() <= width {
+            return line.to_owned();
+        }
+        let indent = line.chars().take_while(|letter| *letter == ' ').count();
+        wrapped(line, width, indent).trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +137,11 @@ a            globa…ooling     12
     #[test]
     fn texts_break_between_words() {
         assert_eq!(wrapped("one two three\n\nfour", 10, 2), "  one two\n  three\n  four\n");
+    }
+
+    #[test]
+    fn only_lines_that_are_too_long_are_folded() {
+        assert_eq!(folded("a  b\n  one two three", 10), "a  b\n  one two\n  three");
+        assert_eq!(folded("anunbreakableword", 10), "anunbreakableword");
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn execute(
     common: &Common,
     console: &Console,
 ) -> Result<Outcome, Failure> {
+    check_folder(&arguments.out)?;
     let inputs =
         arguments.input.iter().map(|path| read(path)).collect::<Result<Vec<_>, Failure>>()?;
     let session = session::open_bare(common)?;
@@ -63,6 +64,15 @@ fn load(session: &Session, path: &Path, inputs: &[Tensor]) -> Result<Arc<Model>,
         }
         loaded => Ok(loaded?),
     }
+}
+
+/// Refuses a folder that cannot become one, before the work.
+fn check_folder(out: &Path) -> Result<(), Failure> {
+    if out.exists() && !out.is_dir() {
+        let message = format!("{} is a file, not a folder", out.display());
+        return Err(Failure::new("output", message).with_help("give another folder with --out"));
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Tensor, Failure> {

@@ -84,10 +84,19 @@ fn describe(registry: &Registry, id: &str) -> Result<Outcome, Failure> {
         return Ok(Outcome { text: of_plugin(plugin), json });
     }
     let (plugin, analysis): (&Plugin, &Analysis) =
-        registry.analysis(id).map_err(|error: HostError| Failure::from(error))?;
+        registry.analysis(id).map_err(|error| unknown(id, error))?;
     json.insert("analysis".to_owned(), json!(analysis.descriptor()));
     let text = of_analysis(analysis.descriptor(), &plugin.full_name(analysis));
     Ok(Outcome { text, json })
+}
+
+fn unknown(id: &str, error: HostError) -> Failure {
+    let is_unknown = matches!(error, HostError::UnknownAnalysis { .. });
+    let mut failure = Failure::from(error);
+    if is_unknown {
+        failure.message = format!("there is no plugin or analysis `{id}`");
+    }
+    failure
 }
 
 fn of_plugin(plugin: &Plugin) -> String {

@@ -19,7 +19,7 @@ pub(crate) fn execute(
     let options = session::model_options(&arguments.input);
     let model = session.load_model(&arguments.model, &options)?;
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
-    let predictions = session.predict(&model, &images, arguments.top, console)?;
+    let predictions = session.predict(&model, &images, arguments.top as usize, console)?;
     console.clear();
     let mut lines: Vec<String> = Vec::new();
     let mut list: Vec<Value> = Vec::new();

@@ -84,18 +84,29 @@ fn list_folder(folder: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError>
     if pictures.is_empty() {
         let reason = match (others, folders) {
             (0, 0) => "it is empty".to_owned(),
-            (0, _) => format!("it holds {folders} folders, which are not searched"),
-            (_, 0) => format!("it holds {others} files of other kinds"),
-            _ => format!(
-                "it holds {others} files of other kinds and {folders} folders, which are not \
-                 searched"
-            ),
+            (0, _) => format!("it holds {}", unsearched(folders)),
+            (_, 0) => format!("it holds {}", of_other_kinds(others)),
+            _ => format!("it holds {} and {}", of_other_kinds(others), unsearched(folders)),
         };
         return Err(DataError::NoPictures { place: folder.display().to_string(), reason });
     }
     pictures.sort();
     entries.extend(pictures.into_iter().map(Entry::picture));
     Ok(())
+}
+
+fn of_other_kinds(files: usize) -> String {
+    match files {
+        1 => "1 file of another kind".to_owned(),
+        _ => format!("{files} files of other kinds"),
+    }
+}
+
+fn unsearched(folders: usize) -> String {
+    match folders {
+        1 => "1 folder, which is not searched".to_owned(),
+        _ => format!("{folders} folders, which are not searched"),
+    }
 }
 
 fn list_pattern(pattern: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError> {

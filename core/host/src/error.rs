@@ -32,7 +32,7 @@ pub enum HostError {
         plugins: Vec<String>,
     },
     /// Parameters that do not fit the analysis.
-    #[error("{analysis}: {}", join(errors))]
+    #[error("{}: {}", short(analysis), join(errors))]
     Parameters {
         /// Full name of the analysis.
         analysis: String,
@@ -139,7 +139,7 @@ pub enum HostError {
     #[error("cancelled")]
     Cancelled,
     /// An analysis failed.
-    #[error("{analysis}: {message}")]
+    #[error("{}: {message}", short(analysis))]
     Analysis {
         /// Full name of the analysis.
         analysis: String,
@@ -213,6 +213,13 @@ impl HostError {
             Self::NoCard { .. } => "no_card",
             Self::Card { .. } => "invalid_card",
             Self::LabelCount { .. } => "invalid_labels",
+            Self::Onnx {
+                source:
+                    OnnxError::OperatorSet { .. }
+                    | OnnxError::UnsupportedModel { .. }
+                    | OnnxError::UnsupportedNodes(_),
+                ..
+            } => "unsupported_model",
             Self::Model { .. } | Self::Onnx { .. } => "invalid_model",
             Self::Images { .. } => "invalid_images",
             Self::Memory { .. } => "not_enough_memory",
@@ -244,27 +251,29 @@ impl HostError {
             Self::UnknownAnalysis { searched, .. } if !searched.is_empty() => {
                 let places: Vec<String> =
                     searched.iter().map(|path| path.display().to_string()).collect();
-                Some(format!("no plugin was found at all; looked in {}", places.join(", ")))
+                Some(format!("no plugin was found at all; looked in\n  {}", places.join("\n  ")))
             }
-            Self::UnknownAnalysis { nearest, .. } | Self::UnknownLayer { nearest, .. } => {
-                let names: Vec<&str> = nearest.iter().map(String::as_str).collect();
-                did_you_mean(&names)
+            Self::UnknownAnalysis { nearest, .. } => {
+                Some(question(nearest).unwrap_or("see `convscope plugins list`".to_owned()))
+            }
+            Self::UnknownLayer { nearest, .. } => {
+                Some(question(nearest).unwrap_or("`convscope inspect` shows them all".to_owned()))
             }
             Self::AmbiguousAnalysis { .. } => Some("write the full name".to_owned()),
-            Self::Parameters { errors, .. } => {
-                let helps: Vec<&str> =
-                    errors.iter().filter_map(|error| error.help.as_deref()).collect();
-                (!helps.is_empty()).then(|| helps.join("; "))
-            }
+            Self::Parameters { errors, .. } => match errors.as_slice() {
+                [error] => error.help.clone(),
+                _ => None,
+            },
             Self::UnknownRule { known, .. } => Some(format!("known are {}", known.join(", "))),
             Self::NoCard { card, .. } => Some(format!(
                 "write a model card {} (its [input] says size, channel order, scale, mean and \
                  standard deviation), or give --preprocess imagenet, caffe, keras or raw",
                 card.display()
             )),
-            Self::Memory { .. } => {
-                Some("give more with --memory, or use a smaller model or input".to_owned())
-            }
+            Self::Memory { needed, .. } => Some(format!(
+                "give --memory {}M or more, or use a smaller model or input",
+                needed.div_ceil(1 << 20)
+            )),
             Self::Panicked { .. } => {
                 Some("this is a fault of convscope, not yours: please report it".to_owned())
             }
@@ -276,9 +285,25 @@ impl HostError {
     }
 }
 
+fn question(nearest: &[String]) -> Option<String> {
+    did_you_mean(&nearest.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Returns the part of an analysis' full name that its user writes.
+fn short(analysis: &str) -> &str {
+    analysis.rsplit_once('/').map_or(analysis, |(_, name)| name)
+}
+
+/// Says one error as it is, and several in one line each, with what to do about it.
 fn join(errors: &[ParameterError]) -> String {
-    let texts: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
-    texts.join("; ")
+    if let [error] = errors {
+        return error.message.clone();
+    }
+    let lines = errors.iter().map(|error| match &error.help {
+        Some(help) => format!("\n  {}: {help}", error.message),
+        None => format!("\n  {}", error.message),
+    });
+    format!("{} parameters are wrong:{}", errors.len(), lines.collect::<String>())
 }
 
 /// Names the file where the error itself does not.

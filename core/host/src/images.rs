@@ -129,8 +129,8 @@ impl Dataset {
         let mut labels = Vec::with_capacity(images.len());
         for entry in images.entries() {
             let label = match entry {
-                Entry::Tensor { tensor, .. } => {
-                    check_rows(tensor, &shape)?;
+                Entry::Tensor { path, tensor, .. } => {
+                    check_rows(&path.display().to_string(), tensor, &shape)?;
                     None
                 }
                 Entry::Picture { label, .. } => {

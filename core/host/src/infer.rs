@@ -67,8 +67,8 @@ fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
     let network = model.network();
     let wrong = |what: String, reason: String| HostError::Images { what, reason };
     if inputs.len() != network.inputs().len() {
-        let reason = format!("{} tensors were given", inputs.len());
-        return Err(wrong(format!("the model takes {} inputs", network.inputs().len()), reason));
+        let reason = format!("expected one for each input, {}", network.inputs().len());
+        return Err(wrong(format!("inputs given: {}", inputs.len()), reason));
     }
     let batch = inputs.first().map_or(0, |input| input.shape().batch());
     for (&id, input) in network.inputs().iter().zip(inputs) {

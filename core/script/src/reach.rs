@@ -42,7 +42,7 @@ impl Reach {
             format!("this script may not read `{}`: it is `{}`", path.display(), real.display())
         };
         Err(Failure::new("out_of_reach", message).with_help(
-            "a script reads below its own folder and the working folder\n\
+            "a script reads below its own folder and the working folder;\n\
              elsewhere only what `--set NAME=PATH` names, for `option(\"NAME\")`",
         ))
     }

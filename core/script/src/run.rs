@@ -1,5 +1,6 @@
 //! One run of a script, from its file to what it leaves behind.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,7 +46,10 @@ fn run_here(
     workbench: Arc<dyn Workbench>,
     options: &ScriptOptions,
 ) -> Result<ScriptOutcome, ScriptError> {
-    let unreadable = |source| ScriptError::Unreadable { path: script.to_path_buf(), source };
+    let unreadable = |source: io::Error| ScriptError::Unreadable {
+        path: script.to_path_buf(),
+        source: in_words(source),
+    };
     let path = script.canonicalize().map_err(unreadable)?;
     let text = std::fs::read_to_string(&path).map_err(unreadable)?;
 
@@ -80,6 +84,14 @@ fn run_here(
         sources: ledger.sources,
         warnings,
     })
+}
+
+/// Says of a file that is no text what a user can see.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::InvalidData => io::Error::new(ErrorKind::InvalidData, "it is no UTF-8 text"),
+        _ => error,
+    }
 }
 
 /// Returns what is to be written.

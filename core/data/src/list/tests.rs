@@ -58,7 +58,7 @@ fn what_yields_nothing_is_refused_with_what_was_there() {
     let folder = folder(&["notes/a.png", "mixed/a.txt", "mixed/b/c.png", "x.txt"]);
     assert_eq!(
         refused(&folder, "mixed"),
-        "no pictures in mixed: it holds 1 files of other kinds and 1 folders, which are not \
+        "no pictures in mixed: it holds 1 file of another kind and 1 folder, which is not \
          searched"
     );
     assert_eq!(refused(&folder, "*.png"), "no pictures in *.png: nothing matches");

@@ -1,6 +1,6 @@
 //! What the layers share: checks of their inputs, and signals for broadcast operands.
 
-use crate::{Backend, Computed, LayerError, LayerKind, Rounding, Shape, Tensor, Window};
+use crate::{Backend, Computed, LayerError, LayerKind, Padding, Rounding, Shape, Tensor, Window};
 
 /// Returns the only input of a layer.
 pub(super) fn one<'a, T>(kind: LayerKind, inputs: &[&'a T]) -> Result<&'a T, LayerError> {
@@ -96,11 +96,14 @@ pub(super) fn output_size(
 ) -> Result<[usize; 2], LayerError> {
     window.output_size(size, rounding).ok_or_else(|| {
         let [height, width] = window.span();
-        let padding = window.padding;
+        let Padding { top, left, bottom, right } = window.padding;
         LayerError::invalid(
             kind,
             format!("a padded map of at least {height}x{width}"),
-            format!("{}x{} with {padding:?}", size[0], size[1]),
+            format!(
+                "{}x{} with padding {top}, {left}, {bottom}, {right} (top, left, bottom, right)",
+                size[0], size[1]
+            ),
         )
     })
 }
