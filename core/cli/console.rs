@@ -25,8 +25,13 @@ pub(crate) struct Console {
 
 #[derive(Debug)]
 enum Progress {
-    Bar(ProgressBar),
-    Lines { started: Option<Instant>, last: Option<Instant> },
+    /// There is none before the first progress, and none between two analyses: whatever is done to
+    /// a bar draws it.
+    Bar(Option<ProgressBar>),
+    Lines {
+        started: Option<Instant>,
+        last: Option<Instant>,
+    },
 }
 
 impl Console {
@@ -41,12 +46,7 @@ impl Console {
             }
         });
         let progress = if io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:24} {percent:>3}%  {wide_msg}");
-            let bar = ProgressBar::new(1000);
-            Progress::Bar(match style {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            })
+            Progress::Bar(None)
         } else {
             Progress::Lines { started: None, last: None }
         };
@@ -74,8 +74,9 @@ impl Console {
     pub(crate) fn clear(&self) {
         match &mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Progress::Bar(bar) => {
-                bar.finish_and_clear();
-                bar.reset();
+                if let Some(bar) = bar.take() {
+                    bar.finish_and_clear();
+                }
             }
             Progress::Lines { started, last } => (*started, *last) = (None, None),
         }
@@ -94,8 +95,8 @@ impl Console {
             }
         };
         match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
-            Progress::Bar(bar) => bar.suspend(write),
-            Progress::Lines { .. } => write(),
+            Progress::Bar(Some(bar)) => bar.suspend(write),
+            Progress::Bar(None) | Progress::Lines { .. } => write(),
         }
     }
 
@@ -105,8 +106,8 @@ impl Console {
             let _ = writeln!(io::stderr(), "{text}");
         };
         match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
-            Progress::Bar(bar) => bar.suspend(write),
-            Progress::Lines { .. } => write(),
+            Progress::Bar(Some(bar)) => bar.suspend(write),
+            Progress::Bar(None) | Progress::Lines { .. } => write(),
         }
     }
 }
@@ -119,6 +120,7 @@ impl Control for Console {
         let fraction = fraction.clamp(0.0, 1.0);
         match &mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Progress::Bar(bar) => {
+                let bar = bar.get_or_insert_with(new_bar);
                 let position = (fraction * 1000.0) as u64;
                 if position < bar.position() {
                     bar.reset();
@@ -152,6 +154,15 @@ impl Control for Console {
             LogLevel::Info => self.note(text),
             LogLevel::Debug => {}
         }
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {percent:>3}%  {wide_msg}");
+    let bar = ProgressBar::new(1000);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }
 
