@@ -1,6 +1,8 @@
 //! Opens a session as the command line says.
 
-use convscope_host::{HostError, ModelOptions, Origin, Registry, Search, Session, SessionOptions};
+use convscope_host::{
+    HostError, ModelOptions, Origin, Refusal, Refused, Registry, Search, Session, SessionOptions,
+};
 
 use crate::arguments::Common;
 use crate::console::Console;
@@ -13,7 +15,7 @@ pub(crate) fn discover(common: &Common) -> Registry {
 
 /// Says which plugins were refused, and what is odd about those that were not.
 pub(crate) fn report_refused(registry: &Registry, console: &Console) {
-    for refused in registry.failures() {
+    for refused in registry.failures().iter().filter(|one| !is_replaced(registry, one)) {
         console.warn(&format!("plugin {}: {}", refused.path.display(), refused.reason));
     }
     for plugin in registry.plugins() {
@@ -21,6 +23,13 @@ pub(crate) fn report_refused(registry: &Registry, console: &Console) {
             console.warn(&format!("plugin {}: {warning}", plugin.path().display()));
         }
     }
+}
+
+/// Says whether a plugin gave way to one of `--plugin-dir`: that is what the user asked for.
+fn is_replaced(registry: &Registry, refused: &Refused) -> bool {
+    let Refusal::Duplicate { first, .. } = &refused.reason else { return false };
+    let used = registry.plugins().iter().find(|plugin| plugin.path() == first);
+    used.is_some_and(|plugin| plugin.origin() == Origin::Explicit)
 }
 
 /// Opens a session with the plugins that are found, and warns of those that are refused.
