@@ -144,7 +144,7 @@ fn plan(engine: &Engine<'_>, units: &[Unit], to: &[ValueId]) -> Result<Plan, Hos
     let cost = Cost::of(network, &captures);
     let result: u64 = to.iter().map(|&id| bytes_of(&network.value(id).shape)).sum();
     let signal = cost.backward.saturating_add(result);
-    let what = "one image with all that the way back needs";
+    let what = "one image with what is kept for the way back";
     let both = cost.recorded.max(cost.forward).saturating_add(signal);
     items_at_once(what, both, engine.memory, 1)?;
     let half = engine.memory / 2;

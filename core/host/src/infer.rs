@@ -67,8 +67,15 @@ fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
     let network = model.network();
     let wrong = |what: String, reason: String| HostError::Images { what, reason };
     if inputs.len() != network.inputs().len() {
-        let reason = format!("expected one for each input, {}", network.inputs().len());
-        return Err(wrong(format!("inputs given: {}", inputs.len()), reason));
+        let reason = match inputs.len() {
+            1 => "1 tensor was given".to_owned(),
+            given => format!("{given} tensors were given"),
+        };
+        let what = match network.inputs().len() {
+            1 => "the model takes 1 input".to_owned(),
+            taken => format!("the model takes {taken} inputs"),
+        };
+        return Err(wrong(what, reason));
     }
     let batch = inputs.first().map_or(0, |input| input.shape().batch());
     for (&id, input) in network.inputs().iter().zip(inputs) {
