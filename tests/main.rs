@@ -11,4 +11,6 @@ mod fixtures;
 mod refusals;
 mod report;
 mod squeezenet;
+mod streams;
 mod support;
+mod unsupported;

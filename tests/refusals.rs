@@ -253,3 +253,120 @@ fn a_full_disk_leaves_nothing_half_written() {
     assert_says(&words, &["File too large"]);
     assert_eq!(place.path().read_dir().unwrap().count(), 0, "nothing is left behind");
 }
+
+#[test]
+fn a_tensor_among_the_pictures_must_fit_the_model() {
+    let place = folder();
+    let out = place.path().join("out");
+    let tensor = fixture("alexish").join("input.npy");
+    let mut command = convscope();
+    command.args(["analyze", "saliency", "--model"]).arg(squeezenet());
+    command.arg("--images").arg(&tensor).arg("--out").arg(&out);
+    let words = refusal(&mut command, 1);
+    let shapes = "of shape [2, 3, 67, 67]: the model takes [1, 3, 227, 227] for one image";
+    assert_says(&words, &["input.npy of shape", shapes]);
+    assert!(!out.exists());
+}
+
+#[test]
+fn everything_wrong_with_the_parameters_is_said_at_once() {
+    let place = folder();
+    let settings = ["layesr=conv1", "top=0", "start=two"];
+    let words = refusal(&mut analyze("deconvnet", &place.path().join("out"), &settings), 1);
+    let expected = "\
+error: deconvnet: 3 parameters are wrong:
+    unknown parameter `layesr`: did you mean `layers`?
+    `top`: expected a whole number from 1 to 100, got 0
+    `start`: expected \"one\" or \"activation\", got \"two\"
+";
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn inference_needs_its_tensors_and_known_layers() {
+    let place = folder();
+    let tensor = fixture("alexish").join("input.npy");
+    let out = place.path().join("out");
+    let infer = || {
+        let mut command = convscope();
+        command.arg("infer").arg(fixture("alexish").join("model.onnx")).arg("--out").arg(&out);
+        command.arg("--input").arg(&tensor);
+        command
+    };
+    let words = refusal(infer().arg(&tensor), 1);
+    assert_eq!(words, "error: the model takes 1 input: 2 tensors were given\n");
+    let words = refusal(infer().args(["--capture", "/conv1/Cov"]), 1);
+    assert_says(&words, &["the model has no layer `/conv1/Cov`", "= help: did you mean `/conv1/"]);
+    let words = refusal(infer().args(["--capture", "nothing-like-it"]), 1);
+    assert_says(&words, &["= help: `convscope inspect` shows them all"]);
+    assert!(!out.exists(), "nothing is written");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_folder_is_left_alone() {
+    let place = folder();
+    let out = written(place.path(), "out", b"mine");
+    let words = refusal(&mut analyze("saliency", &out, &[]), 1);
+    assert_says(&words, &["out is a file, not a folder: give another folder with --out"]);
+    let mut command = convscope();
+    command.arg("infer").arg(fixture("alexish").join("model.onnx")).arg("--out").arg(&out);
+    let words = refusal(command.arg("--input").arg(fixture("alexish").join("input.npy")), 1);
+    assert_says(&words, &["out is a file, not a folder", "= help: give another folder"]);
+    assert_eq!(std::fs::read(&out).unwrap(), b"mine");
+}
+
+#[test]
+fn a_mistake_in_a_model_card_is_shown() {
+    let place = folder();
+    let model = place.path().join("carded.onnx");
+    std::fs::copy(squeezenet(), &model).unwrap();
+    written(place.path(), "carded.toml", b"[input]\nresise = 3\n");
+    let words = refusal(&mut predict(&model, &photo("chelsea.png")), 1);
+    assert_says(&words, &["model card", "carded.toml", "2 | resise = 3", "`resize`"]);
+}
+
+#[test]
+fn an_analysis_without_plugins_says_where_they_were_looked_for() {
+    let place = folder();
+    let program = place.path().join("convscope");
+    std::fs::copy(assert_cmd::cargo::cargo_bin("convscope"), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["analyze", "deconvnet", "--model"]).arg(squeezenet());
+    command.arg("--images").arg(photo("chelsea.png"));
+    let words = refusal(command.current_dir(place.path()), 1);
+    let folder = place.path().canonicalize().unwrap().display().to_string();
+    let expected = ["there is no analysis `deconvnet`", "no plugin was found at all", &folder];
+    assert_says(&words, &expected);
+}
+
+#[test]
+fn the_rest_works_beside_a_broken_plugin() {
+    let place = folder();
+    written(place.path(), "libconvscope_broken.so", b"no library");
+    let mut command = analyze("saliency", &place.path().join("out"), &[]);
+    let output = command.arg("--plugin-dir").arg(place.path()).output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{words}");
+    assert_says(&words, &["warning: plugin", "libconvscope_broken.so: is no shared library"]);
+}
+
+#[test]
+fn an_unknown_plugin_is_not_called_an_analysis() {
+    let words = refusal(convscope().args(["plugins", "describe", "deconvnte"]), 1);
+    let expected = "error: there is no plugin or analysis `deconvnte`\n  \
+                    = help: did you mean `deconvnet`?\n";
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn an_excerpt_fits_a_page_and_names_the_parameters() {
+    let place = folder();
+    let text = "fn f(model) { model.deconvnet(#{ layesr: 1 }) }\nf(1);";
+    let words = refusal(&mut script(place.path(), text), 1);
+    let long = words.lines().find(|line| line.chars().count() > 100 && !line.contains("rhai:"));
+    assert_eq!(long, None);
+    assert_says(&words, &["unknown parameter `layesr`", "did you mean `layers`?", "top = 9"]);
+    let binary = written(place.path(), "binary.rhai", b"\xff\xfe");
+    let words = refusal(convscope().arg("run").arg(binary), 1);
+    assert_says(&words, &["cannot read the script", "binary.rhai`: it is no UTF-8 text"]);
+}
