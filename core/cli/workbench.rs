@@ -83,7 +83,7 @@ impl script::Workbench for Workbench {
         for entry in set.entries() {
             options.reach.check(entry.path())?;
         }
-        let hash = set.hash().map_err(|error| failure(&error))?.to_owned();
+        let hash = set.hash(&*self.console).map_err(|error| failure(&error))?.to_owned();
         let name = sources.iter().find_map(|source| source.file_name());
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         remember(&mut self.lock().images, Ingredient { name, hash });

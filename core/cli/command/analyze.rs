@@ -33,7 +33,7 @@ pub(crate) fn execute(
     let options = session::model_options(&arguments.input);
     let model = session.load_model(&arguments.model, &options)?;
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
-    let hash = images.hash()?.to_owned();
+    let hash = images.hash(&**console)?.to_owned();
     if parameters.insert("images".to_owned(), Argument::Images(images)).is_some() {
         return Err(Failure::usage("--set images: give pictures with --images"));
     }

@@ -9,6 +9,7 @@ use convscope_protocol::suggest::{did_you_mean, nearest};
 use convscope_protocol::{AnalysisDescriptor, Array, Values};
 use serde_json::{Map, Value, json};
 
+use crate::control::Control;
 use crate::images::{Dataset, ImageSet};
 use crate::tensors::tensor_of;
 use crate::{HostError, Model, translate};
@@ -51,11 +52,11 @@ pub(crate) enum Given {
 
 impl Parameters {
     /// Joins the hashes of all images; empty where there are none.
-    pub(crate) fn images_hash(&self) -> Result<String, HostError> {
+    pub(crate) fn images_hash(&self, control: &dyn Control) -> Result<String, HostError> {
         let mut hashes = Vec::new();
         for given in self.handles.values().flatten() {
             if let Given::Dataset(dataset) = given {
-                hashes.push(dataset.images().hash()?);
+                hashes.push(dataset.images().hash(control)?);
             }
         }
         Ok(match hashes.as_slice() {
@@ -75,6 +76,7 @@ pub(crate) fn complete(
     name: &str,
     analysis: &AnalysisDescriptor,
     arguments: BTreeMap<String, Argument>,
+    control: &dyn Control,
 ) -> Result<Parameters, HostError> {
     let wrong = |errors| HostError::Parameters { analysis: name.to_owned(), errors };
     let mut pending = Vec::new();
@@ -89,17 +91,19 @@ pub(crate) fn complete(
         analysis.parameters.visit_roles(&mut json, &mut |place, value| match place.role {
             Role::Layer => layer(model, place, value),
             Role::Target => target(model, place, value),
-            Role::Dataset | Role::Tensor => match handle(model, place, value, &mut pending) {
-                Ok(given) => {
-                    handles.entry(place.key.to_owned()).or_default().push(given);
-                    Ok(())
+            Role::Dataset | Role::Tensor => {
+                match handle(model, place, value, &mut pending, control) {
+                    Ok(given) => {
+                        handles.entry(place.key.to_owned()).or_default().push(given);
+                        Ok(())
+                    }
+                    Err(Unfit::Parameter(error)) => Err(error),
+                    Err(Unfit::Host(error)) => {
+                        failure.get_or_insert(error);
+                        Ok(())
+                    }
                 }
-                Err(Unfit::Parameter(error)) => Err(error),
-                Err(Unfit::Host(error)) => {
-                    failure.get_or_insert(error);
-                    Ok(())
-                }
-            },
+            }
             Role::Callback | Role::Model => {
                 let message =
                     format!("`{}`: a {} cannot be given yet", place.path, place.role.name());
@@ -143,6 +147,7 @@ fn handle(
     place: &Place<'_>,
     value: &mut Value,
     pending: &mut [Option<Argument>],
+    control: &dyn Control,
 ) -> Result<Given, Unfit> {
     let number = value.get(PENDING).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
     let argument = number.and_then(|number| pending.get_mut(number)?.take());
@@ -152,7 +157,7 @@ fn handle(
     let (given, hash) = match (place.role, argument) {
         (Role::Dataset, Some(Argument::Images(images))) => {
             let dataset = Dataset::new(images, Arc::clone(model))?;
-            let hash = dataset.images().hash()?.to_owned();
+            let hash = dataset.images().hash(control)?.to_owned();
             (Given::Dataset(Arc::new(dataset)), hash)
         }
         (Role::Dataset, Some(Argument::Tensor(array))) => {
@@ -160,7 +165,7 @@ fn handle(
                 .ok_or_else(|| unfit("tensors of 32-bit floating-point numbers"))?;
             let images = Arc::new(ImageSet::of_tensor(&tensor)?);
             let dataset = Dataset::new(images, Arc::clone(model))?;
-            let hash = dataset.images().hash()?.to_owned();
+            let hash = dataset.images().hash(control)?.to_owned();
             (Given::Dataset(Arc::new(dataset)), hash)
         }
         (Role::Tensor, Some(Argument::Tensor(array))) => {

@@ -26,6 +26,9 @@ struct Unit {
     amount: Amount,
 }
 
+/// The most starts of one window: what is done to find the images of each grows with their square.
+const LONGEST_WINDOW: u64 = 1 << 12;
+
 /// How much goes through at once.
 struct Plan {
     /// Starts whose results are held until they can leave in order.
@@ -63,7 +66,7 @@ pub(crate) fn attribute(
         .map(|(index, start)| unit(engine, images, index, start))
         .collect::<Result<Vec<_>, _>>()?;
     let work = Work { engine, composite: &composite, to: &to, plan: plan(engine, &units, &to)? };
-    let mut rows = Rows::new(images);
+    let mut rows = Rows::new(engine, images);
     let mut first = 0;
     while first < units.len() {
         let window = first..(first + work.plan.window).min(units.len());
@@ -150,7 +153,7 @@ fn plan(engine: &Engine<'_>, units: &[Unit], to: &[ValueId]) -> Result<Plan, Hos
     let half = engine.memory / 2;
     let at_once = |each: u64| items_at_once(what, each, half.max(each), engine.threads());
     Ok(Plan {
-        window: usize::try_from(engine.memory / 8 / result.max(1)).unwrap_or(usize::MAX).max(1),
+        window: (engine.memory / 8 / result.max(1)).clamp(1, LONGEST_WINDOW) as usize,
         images: at_once(cost.recorded.max(cost.forward))?,
         signals: at_once(signal)?,
     })

@@ -112,17 +112,21 @@ pub(crate) fn row_of(tensor: &Tensor, index: usize) -> Result<Tensor, HostError>
 
 /// Loads batches of images, each distinct image of neighbouring batches once.
 pub(crate) struct Rows<'a> {
+    engine: &'a Engine<'a>,
     images: &'a dyn ImageSource,
     recent: Vec<(usize, Tensor)>,
 }
 
 impl<'a> Rows<'a> {
     /// Loads from the given images.
-    pub(crate) fn new(images: &'a dyn ImageSource) -> Self {
-        Self { images, recent: Vec::new() }
+    pub(crate) fn new(engine: &'a Engine<'a>, images: &'a dyn ImageSource) -> Self {
+        Self { engine, images, recent: Vec::new() }
     }
 
     /// Returns a batch of images by number, any number of times each.
+    ///
+    /// # Errors
+    /// Fails when an image cannot be read, or the user cancels.
     pub(crate) fn load(&mut self, numbers: &[usize]) -> Result<Tensor, HostError> {
         use rayon::prelude::*;
 
@@ -134,10 +138,14 @@ impl<'a> Rows<'a> {
             .into_iter()
             .filter(|number| self.recent.iter().all(|(known, _)| known != number))
             .collect();
-        let images = self.images;
+        let (engine, images) = (self.engine, self.images);
         let loaded: Vec<(usize, Tensor)> = missing
             .into_par_iter()
-            .map(|number| Ok((number, images.image(number)?)))
+            .map(|number| {
+                // Decoding a batch of large pictures takes longer than anybody wants to wait.
+                engine.check_cancelled()?;
+                Ok((number, images.image(number)?))
+            })
             .collect::<Result<_, HostError>>()?;
         self.recent.extend(loaded);
         let mut values = Vec::new();

@@ -12,6 +12,7 @@ use convscope_protocol::{Region, Values};
 use convscope_runtime::Tensor;
 use ndarray::{ArcArray, IxDyn};
 
+use crate::control::Control;
 use crate::engine::{ImageSource, check_rows};
 use crate::{HostError, Model, arguments};
 
@@ -72,13 +73,16 @@ impl ImageSet {
     /// Returns a hash of all contents in their order. The first call reads every file.
     ///
     /// # Errors
-    /// Fails when a file cannot be read.
-    pub fn hash(&self) -> Result<&str, HostError> {
+    /// Fails when a file cannot be read, or the user cancels.
+    pub fn hash(&self, control: &dyn Control) -> Result<&str, HostError> {
         if let Some(hash) = self.hash.get() {
             return Ok(hash);
         }
         let mut hasher = blake3::Hasher::new();
         for entry in &self.entries {
+            if control.is_cancelled() {
+                return Err(HostError::Cancelled);
+            }
             hasher.update(entry.hash()?.to_string().as_bytes());
         }
         Ok(self.hash.get_or_init(|| hasher.finalize().to_hex().to_string()))

@@ -79,7 +79,7 @@ pub(crate) fn observe(
     let each = cost.forward.saturating_add(2 * kept);
     let at_once = items_at_once("one image", each, engine.memory, engine.threads())?;
     let count = cases.count(images.len());
-    let mut rows = Rows::new(images);
+    let mut rows = Rows::new(engine, images);
     let mut first = 0;
     while first < count {
         engine.check_cancelled()?;

@@ -9,6 +9,7 @@ pub(crate) mod table;
 mod verbs;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
@@ -45,6 +46,8 @@ pub(crate) struct Run<'s> {
     words: Mutex<HashMap<ThreadId, Words>>,
     stated: Mutex<Option<String>>,
     cause: Mutex<Option<HostError>>,
+    /// Whether the plugin was told that the user wants to stop.
+    told_to_stop: AtomicBool,
 }
 
 /// Texts that a thread of the plugin may read until its next call.
@@ -54,11 +57,13 @@ struct Words {
     item: Box<str>,
 }
 
-/// How a run ended: what was found, what the plugin said, and the last error of the host's.
+/// How a run ended: what was found, what the plugin said, the last error of the host's, and whether
+/// the plugin was told to stop.
 pub(crate) struct Ending {
     pub(crate) results: Results,
     pub(crate) stated: Option<String>,
     pub(crate) cause: Option<HostError>,
+    pub(crate) told_to_stop: bool,
 }
 
 impl<'s> Run<'s> {
@@ -86,6 +91,7 @@ impl<'s> Run<'s> {
             words: Mutex::default(),
             stated: Mutex::default(),
             cause: Mutex::default(),
+            told_to_stop: AtomicBool::new(false),
         }
     }
 
@@ -95,6 +101,7 @@ impl<'s> Run<'s> {
             results: self.results.into_inner().unwrap_or_else(PoisonError::into_inner),
             stated: self.stated.into_inner().unwrap_or_else(PoisonError::into_inner),
             cause: self.cause.into_inner().unwrap_or_else(PoisonError::into_inner),
+            told_to_stop: self.told_to_stop.into_inner(),
         }
     }
 
@@ -113,6 +120,14 @@ impl<'s> Run<'s> {
         if self.control.is_cancelled() { Err(HostError::Cancelled.into()) } else { Ok(()) }
     }
 
+    fn is_cancelled(&self) -> bool {
+        let cancelled = self.control.is_cancelled();
+        if cancelled {
+            self.told_to_stop.store(true, Ordering::Relaxed);
+        }
+        cancelled
+    }
+
     fn rng_seed(&self, stream: u64) -> u64 {
         seed::derive(self.seed, &self.analysis, &self.parameters.json, stream)
     }
@@ -127,6 +142,7 @@ impl<'s> Run<'s> {
         let text = fault.to_string().into_boxed_str();
         locked(&self.words).entry(std::thread::current().id()).or_default().error = text;
         match fault {
+            Fault::Host(HostError::Cancelled) => self.told_to_stop.store(true, Ordering::Relaxed),
             Fault::Host(error) => *locked(&self.cause) = Some(error),
             Fault::Panicked(message) => {
                 let analysis = self.analysis.clone();
@@ -202,6 +218,7 @@ impl<'s> Run<'s> {
 
     fn item(&self, dataset: u64, index: u64) -> Result<String, Fault> {
         let dataset = self.handles.dataset(dataset)?;
+        self.engine.check_cancelled()?;
         let item = self.engine.compute(|| dataset.item(place(index)))?;
         serde_json::to_string(&item).map_err(|error| Fault::Invalid(error.to_string()))
     }
@@ -210,6 +227,7 @@ impl<'s> Run<'s> {
         use crate::engine::ImageSource;
 
         let dataset = self.handles.dataset(dataset)?;
+        self.engine.check_cancelled()?;
         let tensor = self.engine.compute(|| dataset.image(place(index)))?;
         let values = crate::tensors::values_of(&tensor)?;
         Ok(self.handles.hold(Held::Tensor(Slot::of_host(values))))
@@ -217,6 +235,7 @@ impl<'s> Run<'s> {
 
     fn pixels(&self, dataset: u64, index: u64) -> Result<u64, Fault> {
         let dataset = self.handles.dataset(dataset)?;
+        self.engine.check_cancelled()?;
         match self.engine.compute(|| dataset.pixels(place(index)))? {
             Some(values) => Ok(self.handles.hold(Held::Tensor(Slot::of_host(values)))),
             None => Err(Fault::Unsupported("pixels of a raw tensor".to_owned())),

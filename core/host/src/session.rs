@@ -118,14 +118,15 @@ impl Session {
     ) -> Result<Findings, HostError> {
         let (plugin, analysis) = self.registry.analysis(analysis)?;
         let name = plugin.full_name(analysis);
-        let parameters = arguments::complete(model, &name, analysis.descriptor(), arguments)?;
+        let parameters =
+            arguments::complete(model, &name, analysis.descriptor(), arguments, control)?;
         let origin = Origin {
             analysis: name.clone(),
             semantics: semantics(analysis),
             parameters: parameters.json.clone(),
             plugin_hash: plugin.descriptor().hash.clone(),
             model_hash: model.description().hash.clone(),
-            images_hash: parameters.images_hash()?,
+            images_hash: parameters.images_hash(control)?,
             seed: self.options.seed,
             backend: self.backend.name().to_owned(),
         };
@@ -168,9 +169,8 @@ fn outcome(
     }
     match status {
         CsStatus::OK => ending.results.finish(analysis),
-        CsStatus::CANCELLED if matches!(ending.cause, Some(HostError::Cancelled)) => {
-            Err(HostError::Cancelled)
-        }
+        // However the plugin put it into words: it stopped because the user wanted it to.
+        CsStatus(1..=5) if ending.told_to_stop => Err(HostError::Cancelled),
         CsStatus::CANCELLED => {
             Err(misbehaved(format!("{file} stopped as if cancelled, but nobody did")))
         }

@@ -72,9 +72,9 @@ fn images_know_their_number_and_their_hash() {
     let some = session.load_images(&[examples("photos")], &options).unwrap();
     assert_eq!(some.len(), 3);
     assert_eq!(some.entries()[0].name(), all.entries()[0].name());
-    assert_ne!(some.hash().unwrap(), all.hash().unwrap());
+    assert_ne!(some.hash(&Quiet).unwrap(), all.hash(&Quiet).unwrap());
     let again = session.load_images(&[examples("photos")], &options).unwrap();
-    assert_eq!(some.hash().unwrap(), again.hash().unwrap());
+    assert_eq!(some.hash(&Quiet).unwrap(), again.hash(&Quiet).unwrap());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use convscope_protocol::{Fill, Intervention, Region};
 
 use super::*;
@@ -199,16 +201,41 @@ fn cancelling_stops_between_batches() {
     bench.memory = memory_for(&bench, 1);
     let input = &bench.network.value(bench.network.inputs()[0]).shape;
     let images = TensorImages::new(images(5), input).unwrap();
-    let calls = std::sync::atomic::AtomicUsize::new(0);
-    let cancelled = || calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 2;
+    let seen = AtomicUsize::new(0);
+    let cancelled = || seen.load(Ordering::Relaxed) >= 2;
     let engine = Engine { cancelled: &cancelled, ..bench.engine() };
-    let mut seen = 0;
     let outcome = observe(&engine, &images, Cases::EachImage, &captures(), &mut |_, count, _| {
-        seen += count;
+        seen.fetch_add(count, Ordering::Relaxed);
         Ok(())
     });
     assert!(matches!(outcome, Err(HostError::Cancelled)));
-    assert_eq!(seen, 2);
+    assert_eq!(seen.into_inner(), 2);
+}
+
+/// Images that count how often one is loaded.
+struct Counted(TensorImages, AtomicUsize);
+
+impl ImageSource for Counted {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn image(&self, index: usize) -> Result<Tensor, HostError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.image(index)
+    }
+}
+
+#[test]
+fn cancelling_stops_between_the_images_of_a_batch() {
+    let bench = Bench::new(1, 1 << 30);
+    let input = &bench.network.value(bench.network.inputs()[0]).shape;
+    let images = Counted(TensorImages::new(images(5), input).unwrap(), AtomicUsize::new(0));
+    let cancelled = || images.1.load(Ordering::Relaxed) >= 2;
+    let engine = Engine { cancelled: &cancelled, ..bench.engine() };
+    let outcome = observe(&engine, &images, Cases::EachImage, &captures(), &mut |_, _, _| Ok(()));
+    assert!(matches!(outcome, Err(HostError::Cancelled)));
+    assert_eq!(images.1.into_inner(), 2);
 }
 
 #[test]

@@ -162,6 +162,42 @@ fn cancelling_ends_the_run_at_its_next_call() {
     assert_eq!(*control.lines.lock().unwrap(), ["0 turning"]);
 }
 
+/// Wants to stop as soon as a line is logged, or from the beginning on.
+struct Stopping(AtomicBool);
+
+impl Control for Stopping {
+    fn progress(&self, _fraction: f64, _text: &str) {}
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn log(&self, _level: LogLevel, _text: &str) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_plugin_that_looks_whether_it_is_cancelled_may_stop_as_it_likes() {
+    let Some(probe) = Probe::new(SessionOptions::default()) else { return };
+    for (how, control) in [
+        ("quietly", &Stopping(AtomicBool::new(false)) as &dyn Control),
+        ("looking", &Impatient::default()),
+    ] {
+        let how = Argument::Json(json!(how));
+        let error = probe.run_with("ends", &[("how", how)], control).unwrap_err();
+        assert!(matches!(error, HostError::Cancelled), "{error}");
+    }
+}
+
+#[test]
+fn hashing_images_stops_when_the_user_cancels() {
+    let Some(probe) = Probe::new(SessionOptions::default()) else { return };
+    let control = Stopping(AtomicBool::new(true));
+    let error = probe.run_with("scores", &[], &control).unwrap_err();
+    assert!(matches!(error, HostError::Cancelled), "{error}");
+}
+
 /// Panics as soon as it hears something.
 struct Startled;
 

@@ -264,6 +264,12 @@ static CsStatus ends(const void *user, const CsHost *host, CsRun *run) {
     case 'p': /* passes the host's error on */
         status = c.model->observe(run, c.current, &images, TEXT(""), TEXT("[{\"value\": \"scors\"}]"), copy, NULL);
         return pass_on(&c, status);
+    case 'l': /* looks whether the user cancels, and says it in words of its own */
+        host->progress(run, 0.0, TEXT("looking"));
+        return host->is_cancelled(run) ? fail(&c, "was told to stop") : fail(&c, "nobody cancelled");
+    case 'q': /* looks whether the user cancels, and stops without words */
+        host->log(run, CS_LOG_INFO, TEXT("quiet"));
+        return host->is_cancelled(run) ? CS_CANCELLED : fail(&c, "nobody cancelled");
     default: /* runs until the user cancels */
         for (int turn = 0; turn < 1000; turn++) {
             status = host->progress(run, turn / 1000.0, TEXT("turning"));

@@ -72,7 +72,7 @@ unsafe extern "C" fn progress(run: *mut CsRun, fraction: f64, doing: CsStr) -> C
 
 unsafe extern "C" fn is_cancelled(run: *mut CsRun) -> u32 {
     // SAFETY: the run is the plugin's own.
-    unsafe { guarded_or(run, 1, |run| u32::from(run.control.is_cancelled())) }
+    unsafe { guarded_or(run, 1, |run| u32::from(run.is_cancelled())) }
 }
 
 unsafe extern "C" fn rng_seed(run: *mut CsRun, stream: u64) -> u64 {
