@@ -39,6 +39,7 @@ impl Session {
         };
         let captures = [Capture { value: value.clone(), reduction: Reduction::None }];
         let mut predictions = Vec::with_capacity(images.len());
+        let mut all_sum_to_1 = true;
         observe(&engine, &dataset, Cases::EachImage, &captures, &mut |first, count, arrays| {
             let [Values::F32(scores)] = arrays.as_slice() else { return Ok(()) };
             let each = scores.len() / count.max(1);
@@ -55,21 +56,37 @@ impl Session {
                     let value = format!("class {class} in `{value}`");
                     return Err(HostError::NotANumber { value, case: first + row });
                 }
-                let known = model.probability().is_some() || look_like_probabilities(scores);
-                if known && model.probability().is_none() && first + row == 0 {
-                    let text =
-                        format!("`{value}` sums to 1 already: taken as probabilities as it is");
-                    control.log(LogLevel::Info, &text);
-                }
-                let probabilities = if known { scores.to_vec() } else { softmax(scores) };
-                predictions.push(Prediction { name, classes: best(model, &probabilities, top) });
+                all_sum_to_1 &= look_like_probabilities(scores);
+                predictions.push((name, best(scores, top)));
             }
             let done = (first + count) as f64 / images.len().max(1) as f64;
             control.progress(done, "predicting");
             Ok(())
         })?;
-        Ok(predictions)
+        // One row of scores may sum to 1 by chance: only all of them together tell.
+        let known = model.probability().is_some() || all_sum_to_1;
+        if known && model.probability().is_none() {
+            let text = format!("`{value}` sums to 1 already: taken as probabilities as it is");
+            control.log(LogLevel::Info, &text);
+        }
+        let named = |best: Best| {
+            let label = model.label(best.class).unwrap_or_default().to_owned();
+            (best.class, label, if known { best.score } else { best.share })
+        };
+        let prediction = |(name, classes): (String, Vec<Best>)| Prediction {
+            name,
+            classes: classes.into_iter().map(named).collect(),
+        };
+        Ok(predictions.into_iter().map(prediction).collect())
     }
+}
+
+/// A class with its score, and its share of the probability if the scores are no probabilities yet.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    class: usize,
+    score: f32,
+    share: f32,
 }
 
 fn look_like_probabilities(scores: &[f32]) -> bool {
@@ -85,11 +102,11 @@ fn softmax(scores: &[f32]) -> Vec<f32> {
     powers.iter().map(|power| (power / total) as f32).collect()
 }
 
-fn best(model: &Model, probabilities: &[f32], top: usize) -> Vec<(usize, String, f32)> {
-    let mut order: Vec<usize> = (0..probabilities.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));
-    let class = |class: usize| {
-        (class, model.label(class).unwrap_or_default().to_owned(), probabilities[class])
-    };
+/// Returns the classes of the largest scores, which are those of the largest probabilities.
+fn best(scores: &[f32], top: usize) -> Vec<Best> {
+    let shares = softmax(scores);
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+    let class = |class: usize| Best { class, score: scores[class], share: shares[class] };
     order.into_iter().take(top).map(class).collect()
 }

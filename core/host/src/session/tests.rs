@@ -304,6 +304,31 @@ fn inference_in_parts_has_the_same_bits() {
 }
 
 #[test]
+fn scores_of_one_image_that_happen_to_sum_to_1_are_no_probabilities() {
+    let session = Session::new(SessionOptions::default(), Registry::default()).unwrap();
+    let mut builder = convscope_runtime::NetworkBuilder::default();
+    let input = builder.input("image", convscope_runtime::Shape::from([1, 2, 1, 1])).unwrap();
+    let flat = convscope_runtime::layer::Flatten;
+    let scores = builder.layer("scores", Arc::new(flat), &[input], "scores").unwrap();
+    let network = builder.finish(vec![scores]);
+    let model = Arc::new(Model::new(Path::new("small.onnx"), network, scores));
+    let predicted = |values: &[f32]| {
+        let shape = [values.len() / 2, 2, 1, 1];
+        let tensor = convscope_runtime::Tensor::new(shape, values.to_vec()).unwrap();
+        let images = Arc::new(ImageSet::of_tensor(&tensor).unwrap());
+        let control = Impatient::default();
+        let predictions = session.predict(&model, &images, 1, &control).unwrap();
+        (predictions[0].classes[0].2, control.lines.lock().unwrap().len())
+    };
+    let softmax = 1.0 / (1.0 + (0.25_f32 - 0.75).exp());
+    let (alone, lines) = predicted(&[0.25, 0.75]);
+    assert_eq!((alone, lines), (0.75, 2), "it is said that they are taken as they are");
+    let (among_others, lines) = predicted(&[0.25, 0.75, 3.0, 0.5]);
+    assert!((among_others - softmax).abs() < 1e-6, "{among_others}");
+    assert_eq!(lines, 1);
+}
+
+#[test]
 fn predictions_are_probabilities_in_falling_order() {
     let Some(probe) = Probe::new(SessionOptions::default()) else { return };
     let images = Arc::new(ImageSet::of_tensor(&images(2)).unwrap());
