@@ -97,7 +97,7 @@ fn attributions_have_the_same_bits_in_any_batch_and_with_any_number_of_threads()
     let one = whole_numbers();
     let other = one.mapv(|value| -0.5 * value);
     let mut reference: Option<Vec<u32>> = None;
-    for count in [1, 3] {
+    for count in [1, 3, 8] {
         for threads in ["1", "2"] {
             let mut pictures = vec![other.view(); count - 1];
             pictures.push(one.view());
