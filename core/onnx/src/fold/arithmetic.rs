@@ -41,7 +41,9 @@ fn pairwise(
         (Constant::Integer(a), Constant::Integer(b)) => {
             let values = places.map(|[i, j]| integer(a.values[i], b.values[j]));
             let values = values.collect::<Option<_>>();
-            let values = values.ok_or_else(|| Refusal::invalid("its integers overflow"))?;
+            let values = values.ok_or_else(|| {
+                Refusal::invalid("its integers overflow, or it divides them by zero")
+            })?;
             Ok(Constant::Integer(Integers { shape, values }))
         }
         _ => Err(Refusal::invalid("it mixes integers with real numbers")),

@@ -11,7 +11,9 @@ pub(super) fn flatten(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.at_most(1)?;
     let input = call.value(0)?;
     let rank = call.shape(input).rank();
-    let axis = resolve_axis(call.attributes.integer("axis")?.unwrap_or(1), rank)?;
+    let axis = call.attributes.integer("axis")?.unwrap_or(1);
+    // One past the last axis is an axis to ONNX: everything in one row.
+    let axis = if usize::try_from(axis) == Ok(rank) { rank } else { resolve_axis(axis, rank)? };
     if axis != 1 {
         return Err(Refusal::unsupported(format!("it flattens at axis {axis}, across the batch")));
     }
@@ -81,7 +83,9 @@ mod tests {
     fn only_a_flatten_behind_the_batch_is_supported() {
         let flatten = node("Flatten", "n", &["x"], &["y"]);
         assert_eq!(shape_of(vec![flatten.clone()], vec![], 13), [1, 192]);
-        let other = flatten.with("axis", Is::Integer(2));
+        let other = flatten.clone().with("axis", Is::Integer(2));
         assert!(refusal(vec![other], vec![], 13).contains("flattens at axis 2, across the batch"));
+        let past = flatten.with("axis", Is::Integer(4));
+        assert!(refusal(vec![past], vec![], 13).contains("flattens at axis 4, across the batch"));
     }
 }
