@@ -13,6 +13,8 @@ use crate::HostError;
 const MOST_ITEMS: u64 = 64;
 /// More bytes in flight than this make nothing faster, as long as every thread has an image.
 const ENOUGH_BYTES: u64 = 96 << 20;
+/// What kernels lay out at once for one image is less than this, whatever the layer.
+const PANELS: u64 = 4 << 20;
 /// What a session may use where the system does not say how much is free.
 const FALLBACK: u64 = 2 << 30;
 
@@ -113,7 +115,8 @@ pub(crate) fn bytes_of(shape: &Shape) -> u64 {
     (shape.volume() as u64).saturating_mul(4)
 }
 
-/// Returns the bytes of the patches that a convolution may unfold its input to.
+/// Returns the bytes of the patches that a convolution may unfold its input to: in panels, so that
+/// a large layer takes no more than [`PANELS`].
 fn workspace(network: &Network, node: &Node) -> u64 {
     if node.layer.kind() != LayerKind::Convolution {
         return 0;
@@ -121,7 +124,7 @@ fn workspace(network: &Network, node: &Node) -> u64 {
     let shapes: Vec<&Shape> = node.inputs.iter().map(|&id| &network.value(id).shape).collect();
     let filters = network.value(node.output).shape.extents().get(1).copied().unwrap_or(1);
     let products = node.layer.work(&shapes).multiply_adds;
-    (products / filters.max(1) as u64).saturating_mul(4)
+    (products / filters.max(1) as u64).saturating_mul(4).min(PANELS)
 }
 
 #[cfg(test)]
@@ -139,6 +142,24 @@ mod tests {
     fn one_item_that_does_not_fit_is_an_error_with_its_size() {
         let error = items_at_once("one image", 1000, 999, 2).unwrap_err();
         assert_eq!(error.to_string(), "one image needs 1000 bytes, but the session may use 999");
+    }
+
+    #[test]
+    fn a_large_convolution_takes_little_beside_its_maps() {
+        use convscope_runtime::layer::Convolution;
+        use convscope_runtime::{ConvolutionGeometry, NetworkBuilder, Padding, Tensor, Window};
+
+        let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+        let window = Window { padding, ..Window::of([3, 3]) };
+        let geometry = ConvolutionGeometry { window, groups: 1 };
+        let layer = Convolution::new(Tensor::zeros([8, 64, 3, 3]), None, geometry).unwrap();
+        let mut builder = NetworkBuilder::default();
+        let input = builder.input("x", Shape::from([1, 64, 224, 224])).unwrap();
+        let output = builder.layer("c", std::sync::Arc::new(layer), &[input], "y").unwrap();
+        let cost = Cost::of(&builder.finish(vec![output]), &[output]);
+
+        let maps = (64 + 8) * 224 * 224 * 4;
+        assert_eq!(cost.forward, maps + PANELS);
     }
 
     #[test]
