@@ -58,6 +58,7 @@ pub(crate) fn refusal(command: &mut Command, code: i32) -> String {
     let output: Output = command.output().unwrap();
     let words = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{words}");
+    assert!(!words.contains('\u{1b}'), "colours belong to terminals: {words:?}");
     assert_eq!(text(&output.stdout), "", "nothing but results belongs to standard output");
     words
 }

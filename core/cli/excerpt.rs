@@ -9,6 +9,8 @@ use crate::text::folded;
 
 /// Width of an excerpt that goes to no terminal, and the most on one.
 const WIDTH: usize = 100;
+/// Width below which lines are not folded further.
+const NARROW: usize = 40;
 /// What stands before help, at most: a line number, a frame, and the word itself.
 const MARGIN: usize = 16;
 
@@ -35,10 +37,9 @@ fn rendered(diagnostic: &Diagnostic) -> Option<String> {
     let words = diagnostic.label.clone().unwrap_or_else(|| "here".to_owned());
     let label =
         Label::new((name.clone(), place.span.clone())).with_message(words).with_color(Color::Red);
-    let width = console::width().unwrap_or(WIDTH).min(WIDTH);
-    let kind = ReportKind::Custom("error", Color::Red);
+    let width = console::width().unwrap_or(WIDTH).clamp(NARROW, WIDTH);
     let message = folded(&diagnostic.message, width - "error: ".len());
-    let mut report = Report::build(kind, (name.clone(), place.span.clone()))
+    let mut report = Report::build(ReportKind::Error, (name.clone(), place.span.clone()))
         .with_config(config)
         .with_message(message.replace('\n', "\n  "))
         .with_label(label);
@@ -54,7 +55,8 @@ fn rendered(diagnostic: &Diagnostic) -> Option<String> {
     let mut text = Vec::new();
     let source = sources([(name, place.source.to_string())]);
     report.finish().write(source, &mut text).ok()?;
-    String::from_utf8(text).ok()
+    // As all failures of the program begin. A kind of our own would be red in a file as well.
+    Some(String::from_utf8(text).ok()?.replacen("Error", "error", 1))
 }
 
 /// Shortens a path to what the user typed, where it lies below the working folder.
