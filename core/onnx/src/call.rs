@@ -1,6 +1,6 @@
 //! A node with its operands, as the operators see it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -84,6 +84,10 @@ impl<'m> Workbench<'m> {
 pub(crate) struct Call<'a, 'm> {
     pub(crate) name: &'m str,
     pub(crate) output: &'m str,
+    /// The outputs behind the first; `None` where nobody reads one.
+    pub(crate) further: Vec<Option<&'m str>>,
+    /// What the further outputs hold, as far as the operator has said.
+    pub(crate) given: RefCell<BTreeMap<&'m str, Known>>,
     pub(crate) attributes: Attributes<'m>,
     /// `None` where an operand is left out.
     pub(crate) operands: Vec<Option<Operand<'m>>>,
@@ -211,6 +215,21 @@ impl<'m> Call<'_, 'm> {
     pub(crate) fn place(&mut self, what: &str, tensor: Tensor) -> Result<ValueId, Refusal> {
         let name = self.fresh_name(what);
         self.bench.place(&name, tensor)
+    }
+
+    /// Says what a further output holds; one that is read and of which nothing is said is refused.
+    pub(crate) fn give(&self, output: &'m str, known: Known) {
+        self.given.borrow_mut().insert(output, known);
+    }
+
+    /// Adds the layer that makes a further output, whose name it bears.
+    pub(crate) fn add_further(
+        &mut self,
+        output: &'m str,
+        layer: impl LayerInversion + 'static,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, Refusal> {
+        Ok(self.bench.builder.layer(output, Arc::new(layer), inputs, output)?)
     }
 
     /// Reads a tensor in an attribute.

@@ -1,5 +1,6 @@
 //! From the nodes of a graph to the layers of a network.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use convscope_runtime::Network;
@@ -96,19 +97,23 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             self.lose(node);
             return Ok(());
         }
-        let further = proto.output.iter().skip(1).map(String::as_str);
-        if let Some(used) = further.clone().find(|name| self.graph.used.contains(name)) {
-            let reason = format!("its further output {used} is used; only the first is supported");
-            return Err(Refusal::Unsupported(reason));
-        }
         let Some(output) = proto.output.first().map(String::as_str) else {
             return Err(Refusal::invalid("it has no output"));
         };
         let attributes = Attributes::new(&proto.attribute)?;
         let operator = proto.op_type.as_str();
         let reads: Vec<ValueId> = operands.iter().flatten().filter_map(computed).collect();
-        let mut call =
-            Call { name: node.name, output, attributes, operands, bench: &mut self.bench };
+        let further = proto.output.iter().skip(1).map(String::as_str);
+        let further = further.map(|name| Some(name).filter(|name| self.graph.used.contains(name)));
+        let mut call = Call {
+            name: node.name,
+            output,
+            further: further.collect(),
+            given: RefCell::default(),
+            attributes,
+            operands,
+            bench: &mut self.bench,
+        };
         let known = match (fold::evaluate(operator, &call)?, operator::find(operator)) {
             (Some(constant), _) => Known::Constant(constant),
             (None, Some(convert)) => Known::Computed(convert(&mut call)?),
@@ -120,10 +125,22 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             let reason = format!("its attribute {unread} is not supported");
             return Err(Refusal::Unsupported(reason));
         }
+        let mut given = call.given.take();
+        if let Some(used) = call.further.iter().flatten().find(|name| !given.contains_key(*name)) {
+            let reason = format!("its further output {used} is used; it is not supported");
+            return Err(Refusal::Unsupported(reason));
+        }
         if let Known::Computed(id) = known {
             self.aliases.claim(node, output, id, &reads);
         }
         self.known.insert(output, known);
+        for further in proto.output.iter().skip(1) {
+            let Some(known) = given.remove(further.as_str()) else { continue };
+            if let Known::Computed(id) = known {
+                self.aliases.claim_further(further, id);
+            }
+            self.known.insert(further, known);
+        }
         Ok(())
     }
 

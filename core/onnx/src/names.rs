@@ -56,6 +56,11 @@ impl<'m> Aliases<'m> {
         }
     }
 
+    /// Notes the name of a further output; the node's names go to its first.
+    pub(crate) fn claim_further(&mut self, output: &'m str, value: ValueId) {
+        self.own.push((output, value));
+    }
+
     /// Gives every value its further names. Names of the file come first.
     pub(crate) fn give(&self, builder: &mut NetworkBuilder) {
         for &(name, value) in &self.own {

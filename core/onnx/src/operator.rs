@@ -14,6 +14,7 @@ mod rectifier;
 mod reduce_mean;
 mod reshape;
 mod softmax;
+mod split;
 mod window;
 
 use convscope_runtime::network::ValueId;
@@ -22,7 +23,8 @@ use crate::call::Call;
 use crate::refusal::Refusal;
 
 /// Turns a node into layers and returns the value of its first output: one of its operands where
-/// the node changes nothing.
+/// the node changes nothing. An operator with several outputs says what the further ones hold
+/// ([`Call::give`], [`Call::add_further`]).
 type Convert = fn(&mut Call<'_, '_>) -> Result<ValueId, Refusal>;
 
 /// Every operator that becomes a layer, alphabetical.
@@ -47,6 +49,7 @@ const OPERATORS: &[(&str, Convert)] = &[
     ("Relu", rectifier::convert),
     ("Reshape", reshape::convert),
     ("Softmax", softmax::convert),
+    ("Split", split::convert),
     ("Sub", arithmetic::subtract),
     ("Sum", arithmetic::add),
 ];

@@ -337,6 +337,44 @@ pub trait Backend: Debug + Send + Sync {
         self.upload(&input.to_host()?.with_shape(shape.clone())?)
     }
 
+    /// Takes elements along an axis, any number of times each, in the order of `sources`; `fill`
+    /// stands where a source is `None`.
+    ///
+    /// # Errors
+    /// Fails when a source lies outside the axis.
+    fn gather(
+        &self,
+        input: &Tensor,
+        axis: usize,
+        sources: &[Option<usize>],
+        fill: f32,
+    ) -> Computed {
+        self.upload(&crate::host::gather(&input.to_host()?, axis, sources, fill)?)
+    }
+
+    /// The adjoint of [`Backend::gather`]: adds every element up where it was taken from, in an
+    /// axis of `extent`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn scatter(
+        &self,
+        signal: &Tensor,
+        axis: usize,
+        sources: &[Option<usize>],
+        extent: usize,
+    ) -> Computed {
+        self.upload(&crate::host::scatter(&signal.to_host()?, axis, sources, extent)?)
+    }
+
+    /// Puts the axes into another order: axis `i` of the result is axis `order[i]` of the input.
+    ///
+    /// # Errors
+    /// Fails when `order` does not hold every axis once.
+    fn transposition(&self, input: &Tensor, order: &[usize]) -> Computed {
+        self.upload(&crate::host::transposition(&input.to_host()?, order)?)
+    }
+
     /// Picks rows of axis 0, any number of times each.
     ///
     /// # Errors

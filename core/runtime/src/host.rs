@@ -1,5 +1,9 @@
 //! Default kernels that move values on the host.
 
+mod movement;
+
+pub(crate) use movement::{gather, scatter, transposition};
+
 use crate::{BackendError, Computed, HostArray, Patch, Region, Shape, Tensor};
 
 /// Picks rows of axis 0 of a host tensor.
@@ -15,12 +19,12 @@ pub(crate) fn select(input: &Tensor, rows: &[usize]) -> Computed {
     let shape = input.shape().with_batch(rows.len());
     let each = input.shape().volume() / batch.max(1);
     match input.element() {
-        crate::Element::F32 => Tensor::new(shape, gather(input.values()?, rows, each)),
-        crate::Element::U32 => Tensor::indices(shape, gather(input.positions()?, rows, each)),
+        crate::Element::F32 => Tensor::new(shape, chosen(input.values()?, rows, each)),
+        crate::Element::U32 => Tensor::indices(shape, chosen(input.positions()?, rows, each)),
     }
 }
 
-fn gather<T: Copy>(values: &[T], rows: &[usize], each: usize) -> Vec<T> {
+fn chosen<T: Copy>(values: &[T], rows: &[usize], each: usize) -> Vec<T> {
     rows.iter().flat_map(|&row| &values[row * each..(row + 1) * each]).copied().collect()
 }
 

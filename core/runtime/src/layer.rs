@@ -17,6 +17,7 @@ mod record;
 mod rectifier;
 mod reshape;
 mod response_normalization;
+mod selection;
 mod softmax;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -39,6 +40,7 @@ pub use record::{Keep, Record};
 pub use rectifier::Rectifier;
 pub use reshape::Reshape;
 pub use response_normalization::ResponseNormalization;
+pub use selection::{Chosen, Selection};
 pub use softmax::Softmax;
 
 use crate::{Backend, Epilogue, LayerError, Region, Shape, Tensor, Window};
@@ -77,6 +79,8 @@ pub enum LayerKind {
     Reshape,
     /// Local response normalization across channels.
     ResponseNormalization,
+    /// Elements of axes, in any order and number: parts, steps and lookups.
+    Selection,
     /// Scores to probabilities.
     Softmax,
 }
@@ -99,6 +103,7 @@ impl LayerKind {
         Self::Rectifier,
         Self::Reshape,
         Self::ResponseNormalization,
+        Self::Selection,
         Self::Softmax,
     ];
 
@@ -120,6 +125,7 @@ impl LayerKind {
             Self::Rectifier => "rectifier",
             Self::Reshape => "reshape",
             Self::ResponseNormalization => "response_normalization",
+            Self::Selection => "selection",
             Self::Softmax => "softmax",
         }
     }

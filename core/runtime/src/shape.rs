@@ -45,6 +45,16 @@ impl Shape {
         Self(extents)
     }
 
+    /// Returns the same shape with another extent of an axis; unchanged where there is none such.
+    #[must_use]
+    pub fn with_extent(&self, axis: usize, extent: usize) -> Self {
+        let mut extents = self.0.clone();
+        if let Some(own) = extents.get_mut(axis) {
+            *own = extent;
+        }
+        Self(extents)
+    }
+
     /// Returns `[batch, channel, height, width]` when the shape has four axes.
     pub fn as_maps(&self) -> Option<[usize; 4]> {
         <[usize; 4]>::try_from(&*self.0).ok()
