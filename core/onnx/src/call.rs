@@ -9,10 +9,10 @@ use convscope_runtime::{LayerInversion, NetworkBuilder, Shape, Tensor};
 
 use crate::attributes::Attributes;
 use crate::constant::Constant;
-use crate::external::External;
 use crate::limits::FOLDED_ELEMENTS;
 use crate::proto::TensorProto;
 use crate::refusal::Refusal;
+use crate::store::Store;
 use crate::tensor;
 
 /// What is known of a value before anything runs.
@@ -41,7 +41,7 @@ pub(crate) struct Workbench<'m> {
     pub(crate) operator_set: i64,
     /// Number of images for which the file writes down its shapes.
     pub(crate) batch: usize,
-    pub(crate) external: &'m External,
+    pub(crate) store: &'m Store,
     /// Names of values that the file uses.
     pub(crate) values: &'m BTreeSet<&'m str>,
     /// Constants that are values of the network already.
@@ -54,14 +54,14 @@ impl<'m> Workbench<'m> {
     pub(crate) fn new(
         operator_set: i64,
         batch: usize,
-        external: &'m External,
+        store: &'m Store,
         values: &'m BTreeSet<&'m str>,
     ) -> Self {
         Self {
             builder: NetworkBuilder::default(),
             operator_set,
             batch,
-            external,
+            store,
             values,
             placed: BTreeMap::new(),
             left: Cell::new(FOLDED_ELEMENTS),
@@ -234,7 +234,7 @@ impl<'m> Call<'_, 'm> {
 
     /// Reads a tensor in an attribute.
     pub(crate) fn stored(&self, proto: &TensorProto) -> Result<Constant, Refusal> {
-        Ok(tensor::read(proto, self.bench.external)?)
+        Ok(tensor::read(proto, self.bench.store)?)
     }
 
     /// Checks the shape of a constant that is about to be made, before memory is taken for it.

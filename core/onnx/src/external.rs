@@ -1,46 +1,55 @@
 //! Data of tensors that lie in files beside the model.
 
-use std::cell::Cell;
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use crate::OnnxError;
 use crate::limits::EXTERNAL_BYTES;
 use crate::proto::StringStringEntryProto;
+use crate::source::{Source, Stretch};
 
 /// The folder of a model, out of which nothing is read.
 #[derive(Debug)]
 pub(crate) struct External {
-    folder: Option<PathBuf>,
+    folder: PathBuf,
     /// Bytes that may still be read: several tensors may name the same range.
     left: Cell<u64>,
+    /// The files that hold data.
+    files: RefCell<BTreeSet<PathBuf>>,
+}
+
+/// Data of a tensor in a file of their own.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) file: Source,
+    pub(crate) stretch: Stretch,
 }
 
 impl External {
     /// Allows files in `folder`; an empty path is the current folder.
     pub(crate) fn inside(folder: &Path) -> Self {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        Self { folder: Some(folder.to_owned()), left: Cell::new(EXTERNAL_BYTES) }
+        let (left, files) = (Cell::new(EXTERNAL_BYTES), RefCell::default());
+        Self { folder: folder.to_owned(), left, files }
     }
 
-    /// Allows no files.
-    #[cfg(test)]
-    pub(crate) fn nowhere() -> Self {
-        Self { folder: None, left: Cell::new(0) }
+    /// Returns the files that held data, sorted.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.files.borrow().iter().cloned().collect()
     }
 
-    /// Reads `length` bytes, the data of a tensor.
+    /// Finds the `length` bytes that are the data of a tensor.
     ///
     /// # Errors
     /// Fails when the entries are not understood, or the file lies outside the folder, is not
     /// regular or too short.
-    pub(crate) fn read(
+    pub(crate) fn find(
         &self,
         tensor: &str,
         entries: &[StringStringEntryProto],
-        length: usize,
-    ) -> Result<Vec<u8>, OnnxError> {
+        length: u64,
+    ) -> Result<Outside, OnnxError> {
         let entry = |key: &str| {
             entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
         };
@@ -56,43 +65,32 @@ impl External {
             Some(Err(_)) => Err(failed(format!("its {key} is not a number"))),
         };
         let offset = number("offset")?.unwrap_or(0);
-        if number("length")?.is_some_and(|stated| stated != length as u64) {
+        if number("length")?.is_some_and(|stated| stated != length) {
             return Err(failed(format!("its length is not the {length} bytes of the tensor")));
         }
         let path = self.resolve(location).map_err(failed)?;
-        // Before it is opened: opening a pipe would wait for a writer.
-        let metadata = fs::metadata(&path).map_err(|error| failed(error.to_string()))?;
-        if !metadata.is_file() {
-            return Err(failed("it is not a regular file".into()));
-        }
-        let mut file = File::open(&path).map_err(|error| failed(error.to_string()))?;
-        let end = offset.checked_add(length as u64);
-        if end.is_none_or(|end| end > metadata.len()) {
+        let file = Source::open(&path).map_err(|error| failed(error.to_string()))?;
+        let end = offset.checked_add(length);
+        if end.is_none_or(|end| end > file.length()) {
+            let has = file.length();
             return Err(failed(format!(
-                "the tensor needs {length} bytes from {offset} on, the file has {}",
-                metadata.len()
+                "the tensor needs {length} bytes from {offset} on, the file has {has}"
             )));
         }
-        let left = self.left.get().checked_sub(length as u64);
+        let left = self.left.get().checked_sub(length);
         let limit = OnnxError::Limit { what: "bytes of external data", limit: EXTERNAL_BYTES };
         self.left.set(left.ok_or(limit)?);
-        let mut bytes = vec![0; length];
-        file.seek(SeekFrom::Start(offset))
-            .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(|error| failed(error.to_string()))?;
-        Ok(bytes)
+        self.files.borrow_mut().insert(path);
+        Ok(Outside { file, stretch: Stretch { offset, length } })
     }
 
     fn resolve(&self, location: &str) -> Result<PathBuf, String> {
-        let Some(folder) = &self.folder else {
-            return Err("no folder is known for it".into());
-        };
         let relative = Path::new(location);
         let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if location.is_empty() || !relative.components().all(plain) {
             return Err("only files inside the folder of the model are read".into());
         }
-        let folder = folder.canonicalize().map_err(|error| error.to_string())?;
+        let folder = self.folder.canonicalize().map_err(|error| error.to_string())?;
         let path = folder.join(relative).canonicalize().map_err(|error| error.to_string())?;
         // A link may lead out of the folder.
         if path.starts_with(&folder) {
@@ -105,7 +103,22 @@ impl External {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    impl External {
+        fn read(
+            &self,
+            entries: &[StringStringEntryProto],
+            length: u64,
+        ) -> Result<Vec<u8>, OnnxError> {
+            let Outside { file, stretch } = self.find("w", entries, length)?;
+            let mut bytes = Vec::new();
+            file.each_piece(stretch, |piece| bytes.extend(piece))?;
+            Ok(bytes)
+        }
+    }
 
     fn entries(pairs: &[(&str, &str)]) -> Vec<StringStringEntryProto> {
         let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
@@ -121,13 +134,13 @@ mod tests {
         fs::write(folder.path().join("w.bin"), [1, 2, 3, 4, 5]).unwrap();
         let external = External::inside(folder.path());
         let place = entries(&[("location", "./w.bin"), ("offset", "2"), ("length", "2")]);
-        assert_eq!(external.read("w", &place, 2).unwrap(), [3, 4]);
+        assert_eq!(external.read(&place, 2).unwrap(), [3, 4]);
     }
 
     #[test]
     fn a_model_in_the_current_folder_finds_its_data() {
         let place = entries(&[("location", "Cargo.toml")]);
-        assert_eq!(External::inside(Path::new("")).read("w", &place, 9).unwrap(), b"[package]");
+        assert_eq!(External::inside(Path::new("")).read(&place, 9).unwrap(), b"[package]");
     }
 
     #[test]
@@ -136,8 +149,8 @@ mod tests {
         fs::write(folder.path().join("w"), [0; 8]).unwrap();
         let external = External { left: Cell::new(12), ..External::inside(folder.path()) };
         let place = entries(&[("location", "w")]);
-        assert!(external.read("w", &place, 8).is_ok());
-        let error = external.read("w", &place, 8).unwrap_err();
+        assert!(external.read(&place, 8).is_ok());
+        let error = external.read(&place, 8).unwrap_err();
         let limit = "the file holds more than 8589934592 bytes of external data";
         assert_eq!(error.to_string(), limit);
     }
@@ -151,7 +164,7 @@ mod tests {
         fs::write(&secret, [0; 8]).unwrap();
         let external = External::inside(&inner);
         let refusal = |location: &str| {
-            external.read("w", &entries(&[("location", location)]), 4).unwrap_err().to_string()
+            external.read(&entries(&[("location", location)]), 4).unwrap_err().to_string()
         };
         assert_eq!(
             refusal("../secret"),
@@ -173,7 +186,7 @@ mod tests {
         fs::write(outer.path().join("secret"), [0; 8]).unwrap();
         std::os::unix::fs::symlink(outer.path().join("secret"), inner.join("w")).unwrap();
         let external = External::inside(&inner);
-        let error = external.read("w", &entries(&[("location", "w")]), 4).unwrap_err();
+        let error = external.read(&entries(&[("location", "w")]), 4).unwrap_err();
         assert!(error.to_string().ends_with("leads out of the folder of the model"), "{error}");
     }
 
@@ -182,8 +195,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("w"), [0; 8]).unwrap();
         let external = External::inside(folder.path());
-        let refusal = |pairs: &[(&str, &str)], length: usize| {
-            external.read("w", &entries(pairs), length).unwrap_err().to_string()
+        let refusal = |pairs: &[(&str, &str)], length: u64| {
+            external.read(&entries(pairs), length).unwrap_err().to_string()
         };
         let far = refusal(&[("location", "w"), ("offset", "18446744073709551615")], 4);
         assert!(far.ends_with("bytes from 18446744073709551615 on, the file has 8"), "{far}");

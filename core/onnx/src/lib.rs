@@ -10,6 +10,7 @@
 mod attributes;
 mod call;
 mod constant;
+mod elements;
 mod error;
 mod external;
 mod fold;
@@ -25,9 +26,12 @@ mod proto;
 mod reader;
 mod refusal;
 mod scores;
+mod source;
+mod store;
 mod tensor;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use error::{OnnxError, UnsupportedNode, UnsupportedNodes};
-pub use load::{LoadOptions, LoadedModel, load, load_bytes, read_tensor};
+pub use load::{LoadOptions, LoadedModel, load, load_bytes, outline, read_tensor};

@@ -1,16 +1,17 @@
 //! From a file to a network.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use convscope_runtime::network::ValueId;
 use convscope_runtime::{Network, Tensor};
 
 use crate::call::Workbench;
 use crate::constant::Constant;
-use crate::external::External;
-use crate::limits::Message;
 use crate::loader::Loader;
 use crate::proto::{ModelProto, TensorProto};
+use crate::source::Source;
+use crate::store::{Reading, Store};
+use crate::wire::Message;
 use crate::{OnnxError, graph, input, names, reader, scores, tensor};
 
 /// What a caller may decide about a model.
@@ -34,6 +35,8 @@ pub struct LoadedModel {
     pub producer: String,
     /// Version of the default operator set.
     pub opset: i64,
+    /// The files beside the model's own that hold its numbers, sorted.
+    pub files: Vec<PathBuf>,
 }
 
 impl LoadedModel {
@@ -49,13 +52,23 @@ impl LoadedModel {
     }
 }
 
-/// Loads a model from a file.
+/// Loads a model from a file. The numbers of a large tensor are read when its layer is made,
+/// straight from the file.
 ///
 /// # Errors
 /// Fails when the file cannot be read, is damaged, passes a limit, or needs what is not supported;
 /// unsupported nodes are listed all at once.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<LoadedModel, OnnxError> {
-    load_bytes(reader::read(path)?, path.parent().unwrap_or(Path::new("")), options)
+    read(Source::open(path)?, folder_of(path), options, Reading::Values)
+}
+
+/// Loads a model as [`load`] does, but leaves large tensors zero instead of reading them: for
+/// whoever wants names, kinds and shapes of layers quickly, and nothing that is computed.
+///
+/// # Errors
+/// As [`load`].
+pub fn outline(path: &Path, options: &LoadOptions) -> Result<LoadedModel, OnnxError> {
+    read(Source::open(path)?, folder_of(path), options, Reading::Shapes)
 }
 
 /// Loads a model from the bytes of a file that stands in `folder`, where data outside the file are
@@ -68,7 +81,20 @@ pub fn load_bytes(
     folder: &Path,
     options: &LoadOptions,
 ) -> Result<LoadedModel, OnnxError> {
-    let model: ModelProto = reader::decode(bytes, Message::Model)?;
+    read(Source::of_bytes(bytes), folder, options, Reading::Values)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+fn read(
+    file: Source,
+    folder: &Path,
+    options: &LoadOptions,
+    reading: Reading,
+) -> Result<LoadedModel, OnnxError> {
+    let model: ModelProto = reader::decode(&file, Message::Model)?;
     let operator_set = operator_set(&model)?;
     let Some(graph) = &model.graph else {
         return Err(OnnxError::Damaged { reason: "it holds no graph".into() });
@@ -89,15 +115,16 @@ pub fn load_bytes(
         });
     }
     let inputs = input::of(graph, &options.input_shapes)?;
-    let external = External::inside(folder);
+    let store = Store::new(file, folder, reading);
     let resolved = graph::resolve(graph)?;
     let batch = inputs.first().map_or(1, |input| input.batch);
-    let bench = Workbench::new(operator_set, batch, &external, &resolved.values);
+    let bench = Workbench::new(operator_set, batch, &store, &resolved.values);
     let (network, outputs) = Loader::new(graph, &resolved, bench).run(&inputs)?;
     let (scores, probability) = scores::find(&network, &outputs);
     let producer = format!("{} {}", model.producer_name, model.producer_version);
     let producer = producer.trim().to_owned();
-    Ok(LoadedModel { network, scores, probability, producer, opset: operator_set })
+    let files = store.files();
+    Ok(LoadedModel { network, scores, probability, producer, opset: operator_set, files })
 }
 
 /// Reads a tensor from a file that holds one ONNX `TensorProto`.
@@ -105,9 +132,9 @@ pub fn load_bytes(
 /// # Errors
 /// Fails when the file cannot be read, is damaged or holds another type.
 pub fn read_tensor(path: &Path) -> Result<Tensor, OnnxError> {
-    let proto: TensorProto = reader::decode(reader::read(path)?, Message::Tensor)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    match tensor::read(&proto, &External::inside(folder))? {
+    let file = Source::open(path)?;
+    let proto: TensorProto = reader::decode(&file, Message::Tensor)?;
+    match tensor::read(&proto, &Store::new(file, folder_of(path), Reading::Values))? {
         Constant::Real(tensor) => Ok(tensor),
         Constant::Integer(list) => {
             let values = list.values.iter().map(|&value| value as f32).collect();
@@ -135,7 +162,7 @@ mod tests {
 
     use super::*;
     use crate::proto::{GraphProto, OperatorSetIdProto};
-    use crate::testing::{graph, integers, load, model, model_of, node, reals, value_info};
+    use crate::testing::{Is, graph, integers, load, model, model_of, node, reals, value_info};
 
     fn relu() -> GraphProto {
         graph(vec![node("Relu", "n", &["x"], &["y"])], "x", "y")
@@ -211,9 +238,86 @@ mod tests {
         let graph = GraphProto { initializer: vec![weight], ..graph(nodes, "x", "y") };
         let path = folder.path().join("model.onnx");
         fs::write(&path, model(graph).encode_to_vec()).unwrap();
-        let network = super::load(&path, &LoadOptions::default()).unwrap().network;
-        let weight = network.nodes()[0].layer.parameter("weight").unwrap();
+        let model = super::load(&path, &LoadOptions::default()).unwrap();
+        let weight = model.network.nodes()[0].layer.parameter("weight").unwrap();
         assert_eq!(weight.values().unwrap(), [1.0, 2.0, 3.0]);
+        assert_eq!(model.files, [folder.path().canonicalize().unwrap().join("weights.bin")]);
+    }
+
+    /// A model whose one weight is large, and its values.
+    fn large() -> (ModelProto, Vec<f32>) {
+        let values: Vec<f32> = (0..192 * 512).map(|index| index as f32 / 7.0).collect();
+        let nodes = vec![
+            node("Flatten", "flat", &["x"], &["f"]),
+            node("Gemm", "fc", &["f", "w"], &["y"]).with("transB", Is::Integer(1)),
+        ];
+        let stored = vec![reals("w", &[512, 192], &values)];
+        (model(GraphProto { initializer: stored, ..graph(nodes, "x", "y") }), values)
+    }
+
+    #[test]
+    fn large_weights_are_read_from_their_place_in_the_file() {
+        let (mut model, values) = large();
+        let weight = |model: &ModelProto| {
+            let network = load(model).unwrap().network;
+            let weight = network.nodes()[1].layer.parameter("weight").unwrap();
+            weight.values().unwrap().to_vec()
+        };
+        assert_eq!(weight(&model), values);
+        let stored = &mut model.graph.as_mut().unwrap().initializer[0];
+        (stored.raw_data, stored.float_data) = (Bytes::new(), values.clone());
+        assert_eq!(weight(&model), values);
+    }
+
+    #[test]
+    fn large_data_of_a_wrong_length_are_refused() {
+        let (mut model, _) = large();
+        model.graph.as_mut().unwrap().initializer[0].dims = vec![512, 191];
+        assert_eq!(
+            load(&model).unwrap_err().to_string(),
+            "tensor w: its shape [512, 191] needs 97792 elements of 4 bytes, but it holds 393216 \
+             bytes"
+        );
+    }
+
+    #[test]
+    fn more_integers_than_memory_should_hold_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        // A sparse file.
+        let data = fs::File::create(folder.path().join("weights.bin")).unwrap();
+        data.set_len((1 << 26) + 1).unwrap();
+        let mut weight = crate::testing::stored(3, &[], &[(1 << 26) + 1]);
+        weight.data_location = 1;
+        weight.external_data = vec![crate::proto::StringStringEntryProto {
+            key: "location".into(),
+            value: "weights.bin".into(),
+        }];
+        let nodes = vec![node("Cast", "n", &["w"], &["y"]).with("to", Is::Integer(1))];
+        let graph = GraphProto { initializer: vec![weight], ..graph(nodes, "x", "y") };
+        let bytes = model(graph).encode_to_vec();
+        let error = load_bytes(bytes, folder.path(), &LoadOptions::default()).unwrap_err();
+        let message = "tensor w: it holds 67108865 integers; at most 67108864 are read";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn an_outline_has_every_name_and_shape_and_no_large_weight() {
+        let (model, values) = large();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        fs::write(&path, model.encode_to_vec()).unwrap();
+        let whole = super::load(&path, &LoadOptions::default()).unwrap();
+        let outline = outline(&path, &LoadOptions::default()).unwrap();
+        let names = |model: &LoadedModel| model.network.names().map(str::to_owned).collect();
+        let (expected, actual): (Vec<_>, Vec<_>) = (names(&whole), names(&outline));
+        assert_eq!(actual, expected);
+        assert_eq!(outline.network.value(outline.scores).shape.extents(), [1, 512]);
+        let weight = |model: &LoadedModel| {
+            let weight = model.network.nodes()[1].layer.parameter("weight").unwrap().clone();
+            weight.values().unwrap().to_vec()
+        };
+        assert_eq!(weight(&whole), values);
+        assert_eq!(weight(&outline), vec![0.0; values.len()]);
     }
 
     #[test]

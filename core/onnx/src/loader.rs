@@ -150,7 +150,7 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             return Ok(Operand { name, known: known.clone() });
         }
         let known = match self.stored.get(name) {
-            Some(proto) => Known::Constant(tensor::read(proto, self.bench.external)?),
+            Some(proto) => Known::Constant(tensor::read(proto, self.bench.store)?),
             // A further output of a node that is supported: the reader is never asked for it.
             None => Known::Lost,
         };

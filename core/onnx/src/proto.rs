@@ -116,10 +116,32 @@ pub(crate) struct TensorProto {
     pub(crate) raw_data: Bytes,
     #[prost(double, repeated, tag = "10")]
     pub(crate) double_data: Vec<f64>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub(crate) uint64_data: Vec<u64>,
     #[prost(message, repeated, tag = "13")]
     pub(crate) external_data: Vec<StringStringEntryProto>,
     #[prost(int32, tag = "14")]
     pub(crate) data_location: i32,
+    /// Where the data lie in the file, if they are large. No file says this: the reader does.
+    #[prost(message, repeated, tag = "1000")]
+    pub(crate) in_file: Vec<StretchProto>,
+}
+
+impl TensorProto {
+    /// Tag of `in_file`.
+    pub(crate) const IN_FILE: u32 = 1000;
+}
+
+/// A stretch of the file that holds large data.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct StretchProto {
+    /// Tag of the field that the data are.
+    #[prost(uint32, tag = "1")]
+    pub(crate) field: u32,
+    #[prost(uint64, tag = "2")]
+    pub(crate) offset: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) length: u64,
 }
 
 /// Values of `TensorProto.data_location`.
@@ -131,11 +153,16 @@ pub(crate) mod data_location {
 pub(crate) mod data_type {
     pub(crate) const FLOAT: i32 = 1;
     pub(crate) const UINT8: i32 = 2;
+    pub(crate) const INT8: i32 = 3;
+    pub(crate) const UINT16: i32 = 4;
+    pub(crate) const INT16: i32 = 5;
     pub(crate) const INT32: i32 = 6;
     pub(crate) const INT64: i32 = 7;
     pub(crate) const BOOL: i32 = 9;
     pub(crate) const FLOAT16: i32 = 10;
     pub(crate) const DOUBLE: i32 = 11;
+    pub(crate) const UINT32: i32 = 12;
+    pub(crate) const UINT64: i32 = 13;
     pub(crate) const BFLOAT16: i32 = 16;
 
     /// Names of all types by number, for messages.

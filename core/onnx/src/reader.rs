@@ -1,76 +1,56 @@
-//! Reads whole files, within limits.
-
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+//! Decodes the messages of a file, within limits.
 
 use prost::bytes::Bytes;
 
 use crate::OnnxError;
-use crate::limits::{self, FILE_BYTES, Message};
+use crate::limits::FILE_BYTES;
+use crate::source::Source;
+use crate::wire::{self, Message};
 
-/// Reads a regular file.
+/// How the first bytes of a pointer of Git LFS read.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
+
+/// Decodes a message once its size is known to be harmless. The data of large tensors stay in the
+/// file.
 ///
 /// # Errors
-/// Fails when the path is no regular file, is too large, or cannot be read.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, OnnxError> {
-    let failed = |source| OnnxError::Read { path: path.to_owned(), source };
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(OnnxError::NotAFile { path: path.to_owned() });
-    }
-    let too_large = OnnxError::Limit { what: "bytes", limit: FILE_BYTES };
-    if metadata.len() > FILE_BYTES {
-        return Err(too_large);
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    // The file may grow while it is read.
-    let file = File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > FILE_BYTES { Err(too_large) } else { Ok(bytes) }
-}
-
-/// Decodes a message once its size is known to be harmless. Large data share the memory of
-/// `bytes`.
-///
-/// # Errors
-/// Fails when the bytes are damaged or pass a limit.
+/// Fails when the bytes are damaged, cannot be read or pass a limit.
 pub(crate) fn decode<M: prost::Message + Default>(
-    bytes: Vec<u8>,
+    source: &Source,
     message: Message,
 ) -> Result<M, OnnxError> {
     let damaged = |reason: String| OnnxError::Damaged { reason };
-    if bytes.is_empty() {
+    if source.length() > FILE_BYTES {
+        return Err(OnnxError::Limit { what: "bytes", limit: FILE_BYTES });
+    }
+    if source.length() == 0 {
         return Err(damaged("it is empty".into()));
     }
-    if bytes.starts_with(b"version https://git-lfs") {
+    let mut start = [0; LFS_POINTER.len()];
+    if source.reader()?.read_exact(&mut start).is_ok() && start == LFS_POINTER {
         let help = "it is a pointer of Git LFS; fetch the file itself with `git lfs pull`";
         return Err(damaged(help.into()));
     }
-    limits::check(&bytes, message)?;
-    M::decode(Bytes::from(bytes)).map_err(|error| damaged(error.to_string()))
+    let skeleton = wire::skeleton(source, message)?;
+    M::decode(Bytes::from(skeleton)).map_err(|error| damaged(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::proto::ModelProto;
 
-    #[test]
-    fn a_missing_file_and_a_folder_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = read(folder.path()).unwrap_err();
-        assert!(error.to_string().ends_with("is not a regular file"), "{error}");
-        let error = read(&folder.path().join("none.onnx")).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read "), "{error}");
+    fn refusal(source: &Source) -> String {
+        decode::<ModelProto>(source, Message::Model).unwrap_err().to_string()
     }
 
     #[test]
     fn a_pointer_of_git_lfs_is_recognised() {
         let bytes = b"version https://git-lfs.github.com/spec/v1\n".to_vec();
-        let error = decode::<ModelProto>(bytes, Message::Model).unwrap_err();
         assert_eq!(
-            error.to_string(),
+            refusal(&Source::of_bytes(bytes)),
             "the file is damaged or not ONNX: it is a pointer of Git LFS; fetch the file itself \
              with `git lfs pull`"
         );
@@ -78,7 +58,17 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_damaged() {
-        let error = decode::<ModelProto>(Vec::new(), Message::Model).unwrap_err();
-        assert_eq!(error.to_string(), "the file is damaged or not ONNX: it is empty");
+        let refusal = refusal(&Source::of_bytes(Vec::new()));
+        assert_eq!(refusal, "the file is damaged or not ONNX: it is empty");
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_refused_by_its_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.onnx");
+        // A sparse file: it would not fit into memory.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let refusal = refusal(&Source::open(&path).unwrap());
+        assert_eq!(refusal, "the file holds more than 2147483648 bytes");
     }
 }

@@ -1,50 +1,91 @@
-//! From stored tensors to numbers.
+//! Stored tensors: their shapes, and where their data lie.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use convscope_runtime::{Shape, Tensor};
-use half::{bf16, f16};
 
 use crate::OnnxError;
 use crate::constant::{Constant, Integers};
-use crate::external::External;
-use crate::limits::RANK;
-use crate::proto::{TensorProto, data_location, data_type};
+use crate::elements::{self, Elements};
+use crate::limits::{LARGE, RANK};
+use crate::proto::{TensorProto, data_location};
+use crate::source::Stretch;
+use crate::store::{Bytes, Reading, Store};
 
 /// Reads a stored tensor. Nothing is allocated before the length of the data is known to fit.
 ///
 /// # Errors
 /// Fails when shape, type and data do not fit each other, or the type is not supported.
-pub(crate) fn read(proto: &TensorProto, external: &External) -> Result<Constant, OnnxError> {
+pub(crate) fn read(proto: &TensorProto, store: &Store) -> Result<Constant, OnnxError> {
     let failed = |reason: String| OnnxError::Tensor { name: proto.name.clone(), reason };
     let shape = shape_of(&proto.dims).map_err(failed)?;
     let count = shape.volume();
-    let outside;
-    let stored = if proto.data_location == data_location::EXTERNAL {
-        refuse_second_source(proto).map_err(failed)?;
-        let width =
-            width(proto.data_type).ok_or_else(|| failed(unsupported_type(proto.data_type)))?;
-        let length = count
-            .checked_mul(width)
-            .ok_or_else(|| failed(format!("its shape {shape} is too large")))?;
-        outside = external.read(&proto.name, &proto.external_data, length)?;
-        Stored::Bytes(&outside)
-    } else if !proto.external_data.is_empty() {
-        return Err(failed("it names a file but says that its data are not there".into()));
-    } else if proto.raw_data.is_empty() {
-        Stored::Fields
-    } else {
-        refuse_second_source(proto).map_err(failed)?;
-        Stored::Bytes(&proto.raw_data)
+    let elements = match stored(proto, &shape, store)? {
+        None => elements::typed(proto, count).map_err(failed)?,
+        Some(bytes) => {
+            elements::check_length(proto, &bytes, count).map_err(failed)?;
+            if store.reading() == Reading::Shapes && bytes.length() >= LARGE {
+                elements::zeros(proto.data_type, count).map_err(failed)?
+            } else {
+                elements::read(proto, &bytes, count)?
+            }
+        }
     };
-    match elements(proto, &stored, count).map_err(failed)? {
+    match elements {
         Elements::Real(values) => {
             let tensor = Tensor::new(shape, values).map_err(|error| failed(error.to_string()))?;
             Ok(Constant::Real(tensor))
         }
         Elements::Integer(values) => Ok(Constant::Integer(Integers { shape, values })),
     }
+}
+
+/// Says where the bytes of a tensor lie, if it has no typed fields that hold its numbers.
+fn stored<'a>(
+    proto: &'a TensorProto,
+    shape: &Shape,
+    store: &'a Store,
+) -> Result<Option<Bytes<'a>>, OnnxError> {
+    let failed = |reason: String| OnnxError::Tensor { name: proto.name.clone(), reason };
+    let here = !proto.raw_data.is_empty();
+    let outside = proto.data_location == data_location::EXTERNAL;
+    if !outside && !proto.external_data.is_empty() {
+        return Err(failed("it names a file but says that its data are not there".into()));
+    }
+    let sources = [outside, here, !proto.in_file.is_empty(), has_typed_fields(proto)];
+    if sources.into_iter().filter(|&source| source).count() > 1 {
+        return Err(failed("it holds its data in two places".into()));
+    }
+    if outside {
+        let width = elements::width(proto.data_type).map_err(failed)?;
+        let length = shape
+            .volume()
+            .checked_mul(width)
+            .ok_or_else(|| failed(format!("its shape {shape} is too large")))?;
+        let found = store.external().find(&proto.name, &proto.external_data, length as u64)?;
+        return Ok(Some(Bytes::Outside(found)));
+    }
+    if here {
+        return Ok(Some(Bytes::Here(&proto.raw_data)));
+    }
+    let Some(first) = proto.in_file.first() else { return Ok(None) };
+    if proto.in_file.iter().any(|stretch| stretch.field != first.field) {
+        return Err(failed("it holds its data in two places".into()));
+    }
+    elements::check_field(proto.data_type, first.field).map_err(failed)?;
+    let stretch = |stretch: &crate::proto::StretchProto| Stretch {
+        offset: stretch.offset,
+        length: stretch.length,
+    };
+    Ok(Some(Bytes::InFile(store.file(), proto.in_file.iter().map(stretch).collect())))
+}
+
+fn has_typed_fields(proto: &TensorProto) -> bool {
+    !(proto.float_data.is_empty()
+        && proto.int32_data.is_empty()
+        && proto.int64_data.is_empty()
+        && proto.double_data.is_empty()
+        && proto.uint64_data.is_empty())
 }
 
 /// Checks the extents of a tensor in a file.
@@ -79,122 +120,6 @@ pub(crate) fn checked_shape(extents: &[usize]) -> Result<Shape, String> {
     }
 }
 
-/// Where the numbers of a tensor lie.
-enum Stored<'a> {
-    Bytes(&'a [u8]),
-    Fields,
-}
-
-enum Elements {
-    Real(Vec<f32>),
-    Integer(Arc<[i64]>),
-}
-
-/// Says how many bytes an element takes.
-fn width(kind: i32) -> Option<usize> {
-    match kind {
-        data_type::BOOL | data_type::UINT8 => Some(1),
-        data_type::FLOAT16 | data_type::BFLOAT16 => Some(2),
-        data_type::FLOAT | data_type::INT32 => Some(4),
-        data_type::DOUBLE | data_type::INT64 => Some(8),
-        _ => None,
-    }
-}
-
-fn unsupported_type(kind: i32) -> String {
-    format!("its type {} is not supported", data_type::name(kind))
-}
-
-fn refuse_second_source(proto: &TensorProto) -> Result<(), String> {
-    let typed = [
-        proto.float_data.len(),
-        proto.int32_data.len(),
-        proto.int64_data.len(),
-        proto.double_data.len(),
-    ];
-    let external = proto.data_location == data_location::EXTERNAL && !proto.raw_data.is_empty();
-    if external || typed.iter().any(|&length| length > 0) {
-        return Err("it holds its data in two places".into());
-    }
-    Ok(())
-}
-
-fn elements(proto: &TensorProto, stored: &Stored<'_>, count: usize) -> Result<Elements, String> {
-    let kind = proto.data_type;
-    let width = width(kind).ok_or_else(|| unsupported_type(kind))?;
-    if let Stored::Bytes(bytes) = stored {
-        if count.checked_mul(width) != Some(bytes.len()) {
-            return Err(format!(
-                "its shape {:?} needs {count} elements of {width} bytes, but it holds {} bytes",
-                proto.dims,
-                bytes.len()
-            ));
-        }
-        return Ok(from_bytes(kind, bytes));
-    }
-    let fits = |length: usize| {
-        if length == count {
-            return Ok(());
-        }
-        let dims = &proto.dims;
-        Err(format!("its shape {dims:?} needs {count} elements, but it holds {length}"))
-    };
-    match kind {
-        data_type::FLOAT => {
-            fits(proto.float_data.len())?;
-            Ok(Elements::Real(proto.float_data.clone()))
-        }
-        data_type::DOUBLE => {
-            fits(proto.double_data.len())?;
-            Ok(Elements::Real(proto.double_data.iter().map(|&value| value as f32).collect()))
-        }
-        data_type::INT64 => {
-            fits(proto.int64_data.len())?;
-            Ok(Elements::Integer(proto.int64_data.as_slice().into()))
-        }
-        data_type::FLOAT16 | data_type::BFLOAT16 => {
-            fits(proto.int32_data.len())?;
-            let real = |&bits: &i32| from_half(kind, bits as u16);
-            Ok(Elements::Real(proto.int32_data.iter().map(real).collect()))
-        }
-        _ => {
-            fits(proto.int32_data.len())?;
-            Ok(Elements::Integer(proto.int32_data.iter().map(|&value| value.into()).collect()))
-        }
-    }
-}
-
-/// Converts little-endian bytes whose length is right.
-fn from_bytes(kind: i32, bytes: &[u8]) -> Elements {
-    match kind {
-        data_type::FLOAT => Elements::Real(chunks(bytes).map(f32::from_le_bytes).collect()),
-        data_type::DOUBLE => {
-            Elements::Real(chunks(bytes).map(|b| f64::from_le_bytes(b) as f32).collect())
-        }
-        data_type::FLOAT16 | data_type::BFLOAT16 => {
-            let real = |b| from_half(kind, u16::from_le_bytes(b));
-            Elements::Real(chunks(bytes).map(real).collect())
-        }
-        data_type::INT32 => {
-            Elements::Integer(chunks(bytes).map(|b| i32::from_le_bytes(b).into()).collect())
-        }
-        data_type::INT64 => Elements::Integer(chunks(bytes).map(i64::from_le_bytes).collect()),
-        _ => Elements::Integer(bytes.iter().map(|&byte| byte.into()).collect()),
-    }
-}
-
-fn chunks<const N: usize>(bytes: &[u8]) -> impl ExactSizeIterator<Item = [u8; N]> {
-    bytes.as_chunks::<N>().0.iter().copied()
-}
-
-fn from_half(kind: i32, bits: u16) -> f32 {
-    if kind == data_type::FLOAT16 {
-        f16::from_bits(bits).to_f32()
-    } else {
-        bf16::from_bits(bits).to_f32()
-    }
-}
-
 /// Refuses two stored tensors of the same name.
 ///
 /// # Errors
@@ -213,50 +138,11 @@ pub(crate) fn refuse_duplicates(tensors: &[TensorProto]) -> Result<(), OnnxError
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn stored(kind: i32, raw: &[u8], dims: &[i64]) -> TensorProto {
-        TensorProto {
-            name: "w".into(),
-            data_type: kind,
-            dims: dims.to_vec(),
-            raw_data: raw.to_vec().into(),
-            ..TensorProto::default()
-        }
-    }
-
-    fn real(proto: &TensorProto) -> Vec<f32> {
-        let constant = read(proto, &External::nowhere()).unwrap();
-        constant.real().unwrap().values().unwrap().to_vec()
-    }
+    use crate::proto::data_type;
+    use crate::testing::stored;
 
     fn refusal(proto: &TensorProto) -> String {
-        read(proto, &External::nowhere()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn every_precision_becomes_single() {
-        let single = [1.5_f32.to_le_bytes(), (-2.0_f32).to_le_bytes()].concat();
-        assert_eq!(real(&stored(data_type::FLOAT, &single, &[2])), [1.5, -2.0]);
-        let double = [1.5_f64.to_le_bytes(), (-2.0_f64).to_le_bytes()].concat();
-        assert_eq!(real(&stored(data_type::DOUBLE, &double, &[2])), [1.5, -2.0]);
-        let half = [f16::from_f32(1.5).to_le_bytes(), f16::from_f32(-2.0).to_le_bytes()].concat();
-        assert_eq!(real(&stored(data_type::FLOAT16, &half, &[2])), [1.5, -2.0]);
-        let brain =
-            [bf16::from_f32(1.5).to_le_bytes(), bf16::from_f32(-2.0).to_le_bytes()].concat();
-        assert_eq!(real(&stored(data_type::BFLOAT16, &brain, &[2])), [1.5, -2.0]);
-    }
-
-    #[test]
-    fn typed_fields_are_read_like_raw_bytes() {
-        let empty = stored(data_type::FLOAT, &[], &[2]);
-        let single = TensorProto { float_data: vec![1.5, -2.0], ..empty.clone() };
-        assert_eq!(real(&single), [1.5, -2.0]);
-        let bits = vec![f16::from_f32(1.5).to_bits().into(), f16::from_f32(-2.0).to_bits().into()];
-        let half = TensorProto { data_type: data_type::FLOAT16, int32_data: bits, ..empty.clone() };
-        assert_eq!(real(&half), [1.5, -2.0]);
-        let long = TensorProto { data_type: data_type::INT64, int64_data: vec![3, -1], ..empty };
-        let constant = read(&long, &External::nowhere()).unwrap();
-        assert_eq!(constant.integers(), Some(&[3, -1][..]));
+        read(proto, &Store::empty()).unwrap_err().to_string()
     }
 
     #[test]
@@ -297,5 +183,17 @@ mod tests {
             ..stored(data_type::FLOAT, &1.0_f32.to_le_bytes(), &[1])
         };
         assert_eq!(refusal(&twice), "tensor w: it holds its data in two places");
+    }
+
+    #[test]
+    fn a_file_that_is_named_but_not_used_is_refused() {
+        let entry =
+            crate::proto::StringStringEntryProto { key: "location".into(), value: "w.bin".into() };
+        let unused =
+            TensorProto { external_data: vec![entry], ..stored(data_type::FLOAT, &[0; 4], &[1]) };
+        assert_eq!(
+            refusal(&unused),
+            "tensor w: it names a file but says that its data are not there"
+        );
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn node(operator: &str, name: &str, inputs: &[&str], outputs: &[&str]
 }
 
 /// A value of an attribute.
+#[allow(clippy::large_enum_variant, reason = "tests make a handful, and write them often")]
 pub(crate) enum Is<'a> {
     Integer(i64),
     Integers(&'a [i64]),
@@ -77,6 +78,17 @@ pub(crate) fn reals(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
         dims: dims.to_vec(),
         data_type: data_type::FLOAT,
         raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into(),
+        ..TensorProto::default()
+    }
+}
+
+/// Makes a tensor `w` of raw bytes.
+pub(crate) fn stored(kind: i32, raw: &[u8], dims: &[i64]) -> TensorProto {
+    TensorProto {
+        name: "w".into(),
+        data_type: kind,
+        dims: dims.to_vec(),
+        raw_data: raw.to_vec().into(),
         ..TensorProto::default()
     }
 }

@@ -1,0 +1,104 @@
+//! Where the numbers of a model lie.
+
+use std::path::{Path, PathBuf};
+
+use crate::OnnxError;
+use crate::external::{External, Outside};
+use crate::source::{Source, Stretch};
+
+/// What is read of large tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Everything.
+    Values,
+    /// Their shapes; zeros stand for their numbers.
+    Shapes,
+}
+
+/// Where the numbers of a model lie: in its file, and in files beside it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    file: Source,
+    external: External,
+    reading: Reading,
+}
+
+impl Store {
+    /// Opens the store of a model in `file`, which lies in `folder`.
+    pub(crate) fn new(file: Source, folder: &Path, reading: Reading) -> Self {
+        Self { file, external: External::inside(folder), reading }
+    }
+
+    /// Makes a store of nothing.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        Self::new(Source::of_bytes(Vec::new()), Path::new("/nonexistent"), Reading::Values)
+    }
+
+    pub(crate) fn file(&self) -> &Source {
+        &self.file
+    }
+
+    pub(crate) fn external(&self) -> &External {
+        &self.external
+    }
+
+    pub(crate) fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// Lists the files beside the model that held numbers, sorted.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.external.files()
+    }
+}
+
+/// The little-endian elements of a tensor, wherever they lie.
+#[derive(Debug)]
+pub(crate) enum Bytes<'a> {
+    /// In memory.
+    Here(&'a [u8]),
+    /// In the file of the model, perhaps in several stretches.
+    InFile(&'a Source, Vec<Stretch>),
+    /// In a file beside it.
+    Outside(Outside),
+}
+
+impl Bytes<'_> {
+    /// Returns how many there are.
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Here(bytes) => bytes.len() as u64,
+            // Stretches lie one behind the other in a file whose length is a number.
+            Self::InFile(_, stretches) => stretches.iter().map(|stretch| stretch.length).sum(),
+            Self::Outside(outside) => outside.stretch.length,
+        }
+    }
+
+    /// Returns whether every stretch holds whole elements of a width.
+    pub(crate) fn holds_whole(&self, width: u64) -> bool {
+        match self {
+            Self::InFile(_, stretches) => {
+                stretches.iter().all(|stretch| stretch.length.is_multiple_of(width))
+            }
+            Self::Here(_) | Self::Outside(_) => self.length().is_multiple_of(width),
+        }
+    }
+
+    /// Hands out the bytes piece by piece; elements never lie in two pieces.
+    ///
+    /// # Errors
+    /// Fails when a file cannot be read.
+    pub(crate) fn each_piece(&self, mut take: impl FnMut(&[u8])) -> Result<(), OnnxError> {
+        match self {
+            Self::Here(bytes) => take(bytes),
+            Self::InFile(file, stretches) => {
+                for &stretch in stretches {
+                    file.each_piece(stretch, &mut take)?;
+                }
+            }
+            Self::Outside(Outside { file, stretch }) => file.each_piece(*stretch, take)?,
+        }
+        Ok(())
+    }
+}
