@@ -21,6 +21,7 @@ impl Session {
         captures: &[String],
         control: &dyn Control,
     ) -> Result<Vec<(String, Tensor)>, HostError> {
+        model.check_complete()?;
         let network = model.network();
         let wanted: Vec<(String, ValueId)> = if captures.is_empty() {
             let named = |id: &ValueId| (network.value(*id).name.clone(), *id);

@@ -34,19 +34,37 @@ pub struct Model {
     preprocessing: Option<Preprocessing>,
     description: ModelDescription,
     json: OnceLock<String>,
+    weights: Weights,
+}
+
+/// Whether a model has its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weights {
+    /// All of them.
+    Loaded,
+    /// Zeros stand for the large ones.
+    Skipped,
 }
 
 impl Model {
-    /// Loads a model, its card and its labels.
+    /// Loads a model, its card and its labels. Without weights, the file is not hashed either.
     pub(crate) fn load(
         path: &Path,
         options: &ModelOptions,
         session: Option<Preset>,
+        weights: Weights,
     ) -> Result<Self, HostError> {
         let input_shapes = options.input.iter().cloned().collect();
-        let loaded = convscope_onnx::load(path, &LoadOptions { input_shapes })
-            .map_err(|source| HostError::Onnx { path: path.to_owned(), source })?;
-        let hash = ContentHash::of_file(path)?.to_string();
+        let load_options = LoadOptions { input_shapes };
+        let loaded = match weights {
+            Weights::Loaded => convscope_onnx::load(path, &load_options),
+            Weights::Skipped => convscope_onnx::outline(path, &load_options),
+        };
+        let loaded = loaded.map_err(|source| HostError::Onnx { path: path.to_owned(), source })?;
+        let hash = match weights {
+            Weights::Loaded => ContentHash::of_file(path)?.to_string(),
+            Weights::Skipped => String::new(),
+        };
         let card = card_of(path)?;
         let preset = options.preprocess.or(session).map(Preprocessing::preset);
         let network = loaded.network;
@@ -59,7 +77,7 @@ impl Model {
         };
         let labels = options.labels.clone().or(card.as_ref().and_then(|card| card.labels.clone()));
         let preprocessing = preset.or(card.map(|card| card.preprocessing));
-        let mut model = Self::new(path, network, score);
+        let mut model = Self { weights, ..Self::new(path, network, score) };
         model.probability = loaded.probability;
         model.description.probability =
             loaded.probability.map(|id| model.network.name_of(id).to_owned());
@@ -87,6 +105,18 @@ impl Model {
             preprocessing: None,
             description,
             json: OnceLock::new(),
+            weights: Weights::Loaded,
+        }
+    }
+
+    /// Refuses a model that is an outline.
+    pub(crate) fn check_complete(&self) -> Result<(), HostError> {
+        match self.weights {
+            Weights::Loaded => Ok(()),
+            Weights::Skipped => Err(HostError::Model {
+                model: self.path.clone(),
+                reason: "is an outline without weights, which computes nothing".to_owned(),
+            }),
         }
     }
 

@@ -30,6 +30,7 @@ impl Session {
         top: usize,
         control: &dyn Control,
     ) -> Result<Vec<Prediction>, HostError> {
+        model.check_complete()?;
         let dataset = Dataset::new(Arc::clone(images), Arc::clone(model))?;
         let cancelled = || control.is_cancelled();
         let engine = self.engine(model, &cancelled);

@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::engine::Engine;
 use crate::images::{ImageOptions, ImageSet};
 use crate::memory::default_budget;
-use crate::model::{Model, ModelOptions};
+use crate::model::{Model, ModelOptions, Weights};
 use crate::registry::{Analysis, Plugin, Registry};
 use crate::serve::{Ending, Run};
 
@@ -89,7 +89,22 @@ impl Session {
     /// # Errors
     /// Fails when one of them cannot be read or does not fit the others.
     pub fn load_model(&self, path: &Path, options: &ModelOptions) -> Result<Arc<Model>, HostError> {
-        Ok(Arc::new(Model::load(path, options, self.options.preprocess)?))
+        let preset = self.options.preprocess;
+        Ok(Arc::new(Model::load(path, options, preset, Weights::Loaded)?))
+    }
+
+    /// Loads all of a model but its weights: its layers, their names and shapes, its card and its
+    /// labels. This takes a moment whatever the size of the file; the description has no hash.
+    ///
+    /// # Errors
+    /// As [`load_model`](Self::load_model). Whatever computes with the model fails later.
+    pub fn outline_model(
+        &self,
+        path: &Path,
+        options: &ModelOptions,
+    ) -> Result<Arc<Model>, HostError> {
+        let preset = self.options.preprocess;
+        Ok(Arc::new(Model::load(path, options, preset, Weights::Skipped)?))
     }
 
     /// Lists the images of files, folders, patterns, CSV lists and tensors. None is decoded yet.
@@ -116,6 +131,7 @@ impl Session {
         arguments: BTreeMap<String, Argument>,
         control: &dyn Control,
     ) -> Result<Findings, HostError> {
+        model.check_complete()?;
         let (plugin, analysis) = self.registry.analysis(analysis)?;
         let name = plugin.full_name(analysis);
         let parameters =

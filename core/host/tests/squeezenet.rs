@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use convscope_host::{
     HostError, ImageOptions, ModelOptions, Places, Quiet, Registry, Search, Session, SessionOptions,
 };
+use convscope_protocol::ModelDescription;
+use convscope_runtime::Tensor;
 
 fn examples(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(path)
@@ -42,6 +44,27 @@ fn a_model_is_described_with_its_layers_labels_and_preprocessing() {
     // All of it: the figures that the paper and torchvision state.
     let parameters: u64 = description.layers.iter().map(|layer| layer.parameters).sum();
     assert_eq!(parameters, 1_235_496);
+}
+
+#[test]
+fn an_outline_is_described_like_the_model_and_computes_nothing() {
+    let session = session();
+    let path = examples("models/squeezenet1_1.onnx");
+    let model = session.load_model(&path, &ModelOptions::default()).unwrap();
+    let outline = session.outline_model(&path, &ModelOptions::default()).unwrap();
+    let expected = ModelDescription { hash: String::new(), ..model.description().clone() };
+    assert_eq!(*outline.description(), expected);
+    let reason = "is an outline without weights, which computes nothing";
+    let input = Tensor::zeros([1, 3, 227, 227]);
+    let error = session.infer(&outline, &[input], &[], &Quiet).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: {reason}", path.display()));
+    let images = [examples("photos/chelsea.png")];
+    let images = session.load_images(&images, &ImageOptions::default()).unwrap();
+    assert!(
+        session.predict(&outline, &images, 1, &Quiet).unwrap_err().to_string().ends_with(reason)
+    );
+    let error = session.run(&outline, "any", BTreeMap::new(), &Quiet).unwrap_err();
+    assert!(error.to_string().ends_with(reason));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct ModelDescription {
     /// File name without folders.
     pub name: String,
-    /// blake3 of the file.
+    /// blake3 of the file; empty where only the outline of the model was read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
     /// Inputs, in order.
     pub inputs: Vec<ValueDescription>,
