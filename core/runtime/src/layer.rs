@@ -13,14 +13,18 @@ mod matrix_product;
 mod max_pooling;
 mod multiplication;
 mod operand;
+mod padding;
 mod record;
 mod rectifier;
+mod reduced_axes;
+mod reduction;
 mod reshape;
 mod response_normalization;
 mod selection;
 mod softmax;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transposition;
 
 use std::fmt::{self, Debug};
 
@@ -31,17 +35,21 @@ pub use clip::Clip;
 pub use concatenation::Concatenation;
 pub use convolution::Convolution;
 pub use flatten::Flatten;
-pub use global_average_pooling::{AveragedAxes, GlobalAveragePooling};
+pub use global_average_pooling::GlobalAveragePooling;
 pub use linear::Linear;
 pub use matrix_product::MatrixProduct;
 pub use max_pooling::MaxPooling;
 pub use multiplication::Multiplication;
+pub use padding::{Filling, PaddedAxis, Padding};
 pub use record::{Keep, Record};
 pub use rectifier::Rectifier;
+pub use reduced_axes::ReducedAxes;
+pub use reduction::{Reducer, Reduction};
 pub use reshape::Reshape;
 pub use response_normalization::ResponseNormalization;
 pub use selection::{Chosen, Selection};
 pub use softmax::Softmax;
+pub use transposition::Transposition;
 
 use crate::{Backend, Epilogue, LayerError, Region, Shape, Tensor, Window};
 
@@ -73,8 +81,12 @@ pub enum LayerKind {
     MaxPooling,
     /// Product of two values, broadcast.
     Multiplication,
+    /// Axes that are longer or shorter at their ends.
+    Padding,
     /// max(x, 0), and what also limits it above, such as `ReLU6`.
     Rectifier,
+    /// Sum, largest or smallest of whole axes.
+    Reduction,
     /// Other axes, same values.
     Reshape,
     /// Local response normalization across channels.
@@ -83,6 +95,8 @@ pub enum LayerKind {
     Selection,
     /// Scores to probabilities.
     Softmax,
+    /// Axes in another order.
+    Transposition,
 }
 
 impl LayerKind {
@@ -100,11 +114,14 @@ impl LayerKind {
         Self::MatrixProduct,
         Self::MaxPooling,
         Self::Multiplication,
+        Self::Padding,
         Self::Rectifier,
+        Self::Reduction,
         Self::Reshape,
         Self::ResponseNormalization,
         Self::Selection,
         Self::Softmax,
+        Self::Transposition,
     ];
 
     /// Returns the name in composites, descriptions and messages, in snake case.
@@ -122,11 +139,14 @@ impl LayerKind {
             Self::MatrixProduct => "matrix_product",
             Self::MaxPooling => "max_pooling",
             Self::Multiplication => "multiplication",
+            Self::Padding => "padding",
             Self::Rectifier => "rectifier",
+            Self::Reduction => "reduction",
             Self::Reshape => "reshape",
             Self::ResponseNormalization => "response_normalization",
             Self::Selection => "selection",
             Self::Softmax => "softmax",
+            Self::Transposition => "transposition",
         }
     }
 
@@ -145,10 +165,14 @@ impl fmt::Display for LayerKind {
 /// Which input cells one output cell of a layer depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// The cell at the same place.
+    /// The element at the same place, and nothing else.
     Pointwise,
-    /// The cells of a window.
+    /// Elements along one axis; along all the others the place is the same.
+    Along(usize),
+    /// The cells of a window, of all channels.
     Window(Window),
+    /// The same element: axis `i` of the output is axis `order[i]` of the input.
+    Transposed([usize; 4]),
     /// Possibly all. Always a right answer.
     Global,
 }

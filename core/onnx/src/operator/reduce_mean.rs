@@ -1,6 +1,6 @@
 //! `ReduceMean`: the way in which some exporters write the global pool.
 
-use convscope_runtime::layer::{AveragedAxes, GlobalAveragePooling};
+use convscope_runtime::layer::{GlobalAveragePooling, ReducedAxes};
 use convscope_runtime::network::ValueId;
 
 use crate::call::Call;
@@ -16,8 +16,8 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
         return Ok(input);
     }
     let averaged = match call.attributes.flag("keepdims")? {
-        Some(false) => AveragedAxes::Dropped,
-        _ => AveragedAxes::Kept,
+        Some(false) => ReducedAxes::Dropped,
+        _ => ReducedAxes::Kept,
     };
     let axes = resolve_axes(&axes, call.shape(input).rank())?;
     // No axes mean all.

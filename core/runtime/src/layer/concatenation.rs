@@ -65,8 +65,7 @@ impl Layer for Concatenation {
     }
 
     fn reach(&self, _input: usize) -> Reach {
-        // Joined along the channels every cell stays where it is.
-        if self.axis == 1 { Reach::Pointwise } else { Reach::Global }
+        Reach::Along(self.axis)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {
@@ -103,12 +102,6 @@ mod tests {
         check(&Concatenation::new(1).unwrap(), &[&[2, 3, 4], &[1, 3, 4], &[3, 3, 4]]);
         check(&Concatenation::new(3).unwrap(), &[&[2, 3, 4], &[2, 3, 1]]);
         check(&Concatenation::new(1).unwrap(), &[&[5]]);
-    }
-
-    #[test]
-    fn only_along_the_channels_do_cells_stay_in_place() {
-        assert_eq!(Concatenation::new(1).unwrap().reach(0), Reach::Pointwise);
-        assert_eq!(Concatenation::new(2).unwrap().reach(0), Reach::Global);
     }
 
     #[test]

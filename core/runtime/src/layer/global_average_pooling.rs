@@ -1,58 +1,25 @@
+use super::reduced_axes::{Reduced, ReducedAxes};
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor, Unary};
-
-/// What becomes of the axes averaged over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AveragedAxes {
-    /// They stay with extent 1.
-    #[default]
-    Kept,
-    /// They vanish.
-    Dropped,
-}
 
 /// Averages over whole axes: by default over all that follow the channels.
 #[derive(Clone, Debug)]
 pub struct GlobalAveragePooling {
-    /// Ascending, without the batch; `None` for all from axis 2 on.
-    axes: Option<Vec<usize>>,
-    averaged: AveragedAxes,
+    reduced: Reduced,
 }
 
 impl GlobalAveragePooling {
     /// Averages whole maps to `[batch, channel, 1, 1]`.
     pub fn of_maps() -> Self {
-        Self { axes: None, averaged: AveragedAxes::Kept }
+        Self { reduced: Reduced::maps(LayerKind::GlobalAveragePooling) }
     }
 
     /// Averages over the given axes.
     ///
     /// # Errors
-    /// Fails when there is none, one is twice there, or one is the batch.
-    pub fn over(axes: &[usize], averaged: AveragedAxes) -> Result<Self, LayerError> {
-        let mut sorted = axes.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        if sorted.is_empty() || sorted.len() != axes.len() || sorted.contains(&0) {
-            let expected = "different axes other than the batch";
-            let kind = LayerKind::GlobalAveragePooling;
-            return Err(LayerError::invalid(kind, expected, format!("{axes:?}")));
-        }
-        Ok(Self { axes: Some(sorted), averaged })
-    }
-
-    /// Returns the axes averaged over, and the shape in which they have extent 1.
-    fn kept(&self, input: &Shape) -> Result<(Vec<usize>, Shape), LayerError> {
-        let axes = self.axes.clone().unwrap_or_else(|| (2..input.rank()).collect());
-        let mut extents = input.extents().to_vec();
-        for &axis in &axes {
-            operand::own_axis(self.kind(), axis, input)?;
-            extents[axis] = 1;
-        }
-        if axes.is_empty() {
-            return Err(LayerError::invalid(self.kind(), "maps", format!("shape {input}")));
-        }
-        Ok((axes, Shape::new(&extents)))
+    /// Fails when there is none, one is there twice, or one is the batch.
+    pub fn over(axes: &[usize], left: ReducedAxes) -> Result<Self, LayerError> {
+        Ok(Self { reduced: Reduced::over(LayerKind::GlobalAveragePooling, axes, left)? })
     }
 
     /// Returns the factor that makes an average of a sum.
@@ -68,17 +35,7 @@ impl Layer for GlobalAveragePooling {
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
-        let (axes, kept) = self.kept(operand::one(self.kind(), inputs)?)?;
-        let extents = kept.extents().iter().enumerate();
-        match self.averaged {
-            AveragedAxes::Kept => Ok(kept),
-            AveragedAxes::Dropped => {
-                let left: Vec<usize> = extents
-                    .filter_map(|(axis, &extent)| (!axes.contains(&axis)).then_some(extent))
-                    .collect();
-                Ok(Shape::new(&left))
-            }
-        }
+        self.reduced.output_shape(operand::one(self.kind(), inputs)?)
     }
 
     fn forward(
@@ -88,18 +45,16 @@ impl Layer for GlobalAveragePooling {
         _keep: Keep,
     ) -> Result<(Tensor, Record), LayerError> {
         let input = operand::one(self.kind(), inputs)?;
-        let (axes, kept) = self.kept(input.shape())?;
+        let (axes, kept) = self.reduced.kept(input.shape())?;
         let total = backend.sum(input, &axes)?;
-        let mut output = backend.unary(Self::share(input.shape(), &kept), &total)?;
-        if self.averaged == AveragedAxes::Dropped {
-            output = backend.reshape(&output, &self.output_shape(&[input.shape()])?)?;
-        }
+        let output = backend.unary(Self::share(input.shape(), &kept), &total)?;
+        let output = backend.reshape(&output, &self.reduced.output_shape(input.shape())?)?;
         let record = Record::new(&output, inputs);
         Ok((output, record))
     }
 
     fn reach(&self, _input: usize) -> Reach {
-        Reach::Global
+        self.reduced.reach()
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {
@@ -117,7 +72,7 @@ impl LayerInversion for GlobalAveragePooling {
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         let restored = record.input_shape(self.kind())?;
-        let (_, kept) = self.kept(restored)?;
+        let (_, kept) = self.reduced.kept(restored)?;
         let share = backend.unary(Self::share(restored, &kept), signal)?;
         let share = backend.reshape(&share, &kept)?;
         Ok(vec![operand::spread(backend, &share, restored)?])
@@ -133,16 +88,16 @@ mod tests {
     #[test]
     fn global_average_pooling_keeps_its_promises_over_maps_and_over_other_axes() {
         check(&GlobalAveragePooling::of_maps(), &[&[2, 3, 4]]);
-        for averaged in [AveragedAxes::Kept, AveragedAxes::Dropped] {
-            check(&GlobalAveragePooling::over(&[3, 2], averaged).unwrap(), &[&[2, 3, 4]]);
-            check(&GlobalAveragePooling::over(&[1], averaged).unwrap(), &[&[5, 2]]);
+        for left in [ReducedAxes::Kept, ReducedAxes::Dropped] {
+            check(&GlobalAveragePooling::over(&[3, 2], left).unwrap(), &[&[2, 3, 4]]);
+            check(&GlobalAveragePooling::over(&[1], left).unwrap(), &[&[5, 2]]);
         }
     }
 
     #[test]
     fn the_mean_of_a_map_is_its_sum_over_its_cells() {
         let input = Tensor::new([1, 1, 2, 2], vec![1.0, 2.0, 3.0, 6.0]).unwrap();
-        let layer = GlobalAveragePooling::over(&[2, 3], AveragedAxes::Dropped).unwrap();
+        let layer = GlobalAveragePooling::over(&[2, 3], ReducedAxes::Dropped).unwrap();
         let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
         assert_eq!((output.shape(), output.values().unwrap()), (&Shape::from([1, 1]), &[3.0][..]));
     }
@@ -150,7 +105,7 @@ mod tests {
     #[test]
     fn global_average_pooling_refuses_the_batch_and_axes_that_are_not_there() {
         for axes in [&[0, 2][..], &[], &[2, 2]] {
-            let refused = GlobalAveragePooling::over(axes, AveragedAxes::Kept).unwrap_err();
+            let refused = GlobalAveragePooling::over(axes, ReducedAxes::Kept).unwrap_err();
             assert_eq!(
                 refused.to_string(),
                 format!(
@@ -159,7 +114,7 @@ mod tests {
                 )
             );
         }
-        let layer = GlobalAveragePooling::over(&[4], AveragedAxes::Kept).unwrap();
+        let layer = GlobalAveragePooling::over(&[4], ReducedAxes::Kept).unwrap();
         assert_eq!(
             layer.output_shape(&[&Shape::from([1, 2, 3, 4])]).unwrap_err().to_string(),
             "global_average_pooling: expected an axis 4 that is not the batch, got [1, 2, 3, 4]"

@@ -53,7 +53,7 @@ impl Layer for ResponseNormalization {
     }
 
     fn reach(&self, _input: usize) -> Reach {
-        Reach::Pointwise
+        Reach::Along(1)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -82,6 +82,11 @@ impl Selection {
         }
         Ok(Self { chosen })
     }
+
+    /// Says how far a cell reaches where all that is known is which axes are touched.
+    fn alone(&self) -> Reach {
+        if let [(axis, _)] = self.chosen.as_slice() { Reach::Along(*axis) } else { Reach::Global }
+    }
 }
 
 impl Layer for Selection {
@@ -122,20 +127,17 @@ impl Layer for Selection {
     fn reach(&self, _input: usize) -> Reach {
         let mut window = Window::of([1, 1]);
         for (axis, chosen) in &self.chosen {
-            let Chosen::Stepped { start, step: step @ 1.., .. } = chosen else {
-                return if *axis == 1 { continue } else { Reach::Global };
-            };
-            match axis {
-                1 => {}
-                2 | 3 => {
+            match (axis, chosen) {
+                (1, _) => {}
+                (2 | 3, Chosen::Stepped { start, step: step @ 1.., .. }) => {
                     // A window has no start of its own: it spans what lies before the first cell.
                     window.kernel[axis - 2] = start.saturating_add(1);
                     window.stride[axis - 2] = step.unsigned_abs();
                 }
-                _ => return Reach::Global,
+                _ => return self.alone(),
             }
         }
-        if window == Window::of([1, 1]) { Reach::Pointwise } else { Reach::Window(window) }
+        if window == Window::of([1, 1]) { self.alone() } else { Reach::Window(window) }
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {
@@ -186,10 +188,11 @@ mod tests {
     #[test]
     fn a_cell_reaches_where_its_axes_say() {
         let stepped = |start, step| Chosen::Stepped { start, step, count: 2 };
-        assert_eq!(one(1, listed(&[0])).reach(0), Reach::Pointwise);
-        assert_eq!(one(1, stepped(3, -1)).reach(0), Reach::Pointwise);
-        assert_eq!(one(2, stepped(3, -1)).reach(0), Reach::Global);
-        assert_eq!(one(4, stepped(0, 1)).reach(0), Reach::Global);
+        assert_eq!(one(1, listed(&[0])).reach(0), Reach::Along(1));
+        assert_eq!(one(1, stepped(3, -1)).reach(0), Reach::Along(1));
+        assert_eq!(one(2, stepped(3, -1)).reach(0), Reach::Along(2));
+        let both = [(1, listed(&[0])), (2, listed(&[0]))];
+        assert_eq!(Selection::new(both).unwrap().reach(0), Reach::Global);
         let window = Window { stride: [1, 2], ..Window::of([1, 2]) };
         assert_eq!(one(3, stepped(1, 2)).reach(0), Reach::Window(window));
     }

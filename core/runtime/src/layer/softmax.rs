@@ -49,8 +49,7 @@ impl Layer for Softmax {
     }
 
     fn reach(&self, _input: usize) -> Reach {
-        // Along the channels every cell stays for itself.
-        if self.axis == 1 { Reach::Pointwise } else { Reach::Global }
+        Reach::Along(self.axis)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

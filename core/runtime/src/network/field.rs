@@ -14,12 +14,29 @@ pub enum Field {
     Nothing,
 }
 
-impl Field {
+/// The axes along which the rows and columns of maps lie.
+const MAP: [usize; 2] = [2, 3];
+
+/// What is seen of one value. Rows and columns lie along axes of their own where maps are
+/// transposed on the way.
+#[derive(Clone, Copy)]
+struct Seen {
+    field: Field,
+    axes: [usize; 2],
+}
+
+impl Seen {
+    const NOTHING: Self = Self { field: Field::Nothing, axes: MAP };
+    const WHOLE: Self = Self { field: Field::Whole, axes: MAP };
+
     fn joined(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Region(a), Self::Region(b)) => Self::Region(a.union(b)),
-            (Self::Nothing, field) | (field, Self::Nothing) => field,
-            (Self::Whole, _) | (_, Self::Whole) => Self::Whole,
+        match (self.field, other.field) {
+            (Field::Region(a), Field::Region(b)) if self.axes == other.axes => {
+                Self { field: Field::Region(a.union(b)), axes: self.axes }
+            }
+            (Field::Nothing, _) => other,
+            (_, Field::Nothing) => self,
+            _ => Self::WHOLE,
         }
     }
 }
@@ -28,36 +45,61 @@ impl Network {
     /// Returns the receptive field, in cells of `source`, of the units of `value` in the rectangle
     /// `units`: the union over every path between them. Values that are not maps are seen whole.
     pub fn receptive_field(&self, value: ValueId, units: Region, source: ValueId) -> Field {
-        let mut fields = vec![Field::Nothing; self.values.len()];
-        let is_map = |id: ValueId| self.value(id).shape.as_maps().is_some();
-        fields[value.0] = if is_map(value) { Field::Region(units) } else { Field::Whole };
+        let mut seen = vec![Seen::NOTHING; self.values.len()];
+        let is_map = self.value(value).shape.as_maps().is_some();
+        let field = if is_map { Field::Region(units) } else { Field::Whole };
+        seen[value.0] = Seen { field, axes: MAP };
         for node in self.nodes.iter().rev() {
-            let field = fields[node.output.0];
-            if field == Field::Nothing || node.output == source {
+            let of_output = seen[node.output.0];
+            if of_output.field == Field::Nothing || node.output == source {
                 continue;
             }
             for (index, id) in node.inputs.iter().enumerate() {
-                let seen = match (node.layer.reach(index), field) {
-                    // An operand that is broadcast over the map has no cell at the same place.
-                    (Reach::Pointwise, Field::Region(_)) if self.same_map(*id, node.output) => {
-                        field
+                let of_input = match of_output {
+                    Seen { field: Field::Region(region), axes } => {
+                        self.seen_by(node.layer.reach(index), region, axes, *id, node.output)
                     }
-                    (Reach::Window(window), Field::Region(region)) => {
-                        Field::Region(window.seen_by(region))
-                    }
-                    _ => Field::Whole,
+                    Seen { .. } => Seen::WHOLE,
                 };
-                fields[id.0] = fields[id.0].joined(seen);
+                seen[id.0] = seen[id.0].joined(of_input);
             }
         }
-        fields[source.0]
+        match seen[source.0] {
+            Seen { field: Field::Region(_), axes } if axes != MAP => Field::Whole,
+            Seen { field, .. } => field,
+        }
     }
 
-    fn same_map(&self, a: ValueId, b: ValueId) -> bool {
-        match (self.value(a).shape.as_maps(), self.value(b).shape.as_maps()) {
-            (Some([_, _, height, width]), Some([_, _, rows, columns])) => {
-                [height, width] == [rows, columns]
+    /// Returns what a region of a layer's output sees of one of its inputs.
+    fn seen_by(
+        &self,
+        reach: Reach,
+        region: Region,
+        axes: [usize; 2],
+        input: ValueId,
+        output: ValueId,
+    ) -> Seen {
+        let stays = Seen { field: Field::Region(region), axes };
+        match reach {
+            // An operand that is broadcast over the map has no cell at the same place.
+            Reach::Pointwise if self.same_map(input, output, axes) => stays,
+            Reach::Along(axis) if !axes.contains(&axis) && self.same_map(input, output, axes) => {
+                stays
             }
+            Reach::Window(window) if axes == MAP => {
+                Seen { field: Field::Region(window.seen_by(region)), axes }
+            }
+            Reach::Transposed(order) => {
+                let turned = axes.map(|axis| order.get(axis).copied().unwrap_or(axis));
+                Seen { axes: turned, ..stays }
+            }
+            _ => Seen::WHOLE,
+        }
+    }
+
+    fn same_map(&self, a: ValueId, b: ValueId, axes: [usize; 2]) -> bool {
+        match (self.value(a).shape.as_maps(), self.value(b).shape.as_maps()) {
+            (Some(a), Some(b)) => axes.iter().all(|&axis| a.get(axis) == b.get(axis)),
             _ => false,
         }
     }
@@ -69,7 +111,8 @@ mod tests {
     use super::*;
     use crate::layer::testing::Numbers;
     use crate::layer::{
-        Concatenation, Flatten, GlobalAveragePooling, Multiplication, ResponseNormalization,
+        Concatenation, Flatten, GlobalAveragePooling, Multiplication, Rectifier,
+        ResponseNormalization, Softmax, Transposition,
     };
     use crate::{CpuBackend, ForwardRequest, Keep, Tensor, backend};
 
@@ -87,6 +130,24 @@ mod tests {
         let pool = add(&mut builder, "pool", overlapping_pool(), &[norm]);
         let last = add(&mut builder, "last", convolution(3, [1, 4, 3, 3], 2), &[pool]);
         builder.finish(vec![last])
+    }
+
+    /// Two convolutions, between them element-wise work and a normalization on channels last.
+    fn turned() -> Network {
+        let (mut builder, image) = with_image([1, 1, SIZE, SIZE]);
+        let last = |builder: &mut _, name, value| {
+            add(builder, name, Transposition::new(&[0, 2, 3, 1]).unwrap(), &[value])
+        };
+        let first = add(&mut builder, "first", convolution(1, [2, 1, 3, 3], 2), &[image]);
+        let first = last(&mut builder, "first_turned", first);
+        let joined = add(&mut builder, "joined", Concatenation::new(3).unwrap(), &[first, first]);
+        let norm = add(&mut builder, "norm", Softmax::new(3).unwrap(), &[joined]);
+        let relu = add(&mut builder, "relu", Rectifier, &[norm]);
+        let back = Transposition::new(&[0, 3, 1, 2]).unwrap();
+        let back = add(&mut builder, "back", back, &[relu]);
+        let second = add(&mut builder, "second", convolution(3, [1, 4, 3, 1], 2), &[back]);
+        let out = last(&mut builder, "out", second);
+        builder.finish(vec![second, out])
     }
 
     /// Runs one pixel changed at a time, and returns the bounds of those that change the unit.
@@ -122,11 +183,16 @@ mod tests {
 
     #[test]
     fn a_receptive_field_is_what_changes_the_unit() {
-        let network = branches();
+        for network in [branches(), turned()] {
+            fields_are_what_changes(&network);
+        }
+    }
+
+    fn fields_are_what_changes(network: &Network) {
         let source = network.inputs()[0];
-        let last = value(&network, "last");
+        let last = network.outputs()[0];
         let [_, _, rows, columns] = network.value(last).shape.as_maps().unwrap();
-        assert_eq!([rows, columns], [3, 3]);
+        assert!(rows > 2 && columns > 2);
         for row in 0..rows {
             for column in 0..columns {
                 let (top, left) = (row.cast_signed(), column.cast_signed());
@@ -134,9 +200,33 @@ mod tests {
                 let Field::Region(field) = network.receptive_field(last, unit, source) else {
                     panic!("the field of {unit:?} is no region");
                 };
-                let changed = changed_by(&network, row * columns + column);
+                let changed = changed_by(network, row * columns + column);
                 assert_eq!(field.clipped([SIZE, SIZE]), changed, "{unit:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_mixes_rows_or_columns_of_transposed_maps_sees_everything() {
+        let unit = Region { top: 1, left: 1, height: 1, width: 1 };
+        let network = turned();
+        let seen =
+            |name: &str| network.receptive_field(value(&network, name), unit, network.inputs()[0]);
+        // Rows and columns of a region are axes 2 and 3 of the value that is asked for.
+        assert_eq!(seen("out"), Field::Whole);
+        assert!(matches!(seen("back"), Field::Region(_)));
+        let (mut builder, image) = with_image([1, 2, 4, 4]);
+        let order = Transposition::new(&[0, 2, 3, 1]).unwrap();
+        let turned = add(&mut builder, "turned", order, &[image]);
+        let rows = add(&mut builder, "rows", Softmax::new(1).unwrap(), &[turned]);
+        let filtered = add(&mut builder, "filtered", convolution(1, [4, 4, 3, 1], 1), &[turned]);
+        let back = Transposition::new(&[0, 3, 1, 2]).unwrap();
+        let rows = add(&mut builder, "rows_back", back.clone(), &[rows]);
+        let filtered = add(&mut builder, "filtered_back", back, &[filtered]);
+        let network = builder.finish(vec![rows, filtered]);
+        for name in ["rows_back", "filtered_back"] {
+            let field = network.receptive_field(value(&network, name), unit, image);
+            assert_eq!(field, Field::Whole, "{name}");
         }
     }
 
