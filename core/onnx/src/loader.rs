@@ -238,7 +238,7 @@ mod tests {
             node("Einsum", "sum", &["x"], &["a"]),
             node("Relu", "fine", &["a"], &["b"]),
             node("Concat", "batch", &["x", "x"], &["e"]).with("axis", Is::Integer(0)),
-            node("Transpose", "turn", &["x"], &["f"]),
+            node("ConstantOfShape", "fill", &["x"], &["f"]),
             branch,
             foreign,
             node("Sum", "all", &["b", "d", "e", "f"], &["y"]),
@@ -248,7 +248,7 @@ mod tests {
             "5 nodes are not supported:
   Einsum sum: the operator is not supported
   Concat batch: it joins along the batch
-  Transpose turn: the operator is supported on constants only
+  ConstantOfShape fill: the operator is supported on constants only
   If branch: it holds a nested graph
   com.microsoft.FusedConv d: the operator is not one of ONNX's own"
         );

@@ -1,6 +1,11 @@
 //! Brings old and new forms of operators together: what one operator set writes as an attribute,
 //! a later one gives as an input.
 
+mod movement;
+mod reduction;
+
+pub(crate) use movement::{Pads, Steps};
+
 use convscope_runtime::Shape;
 
 use crate::call::Call;
@@ -33,40 +38,6 @@ impl Call<'_, '_> {
             _ => Zero::Copied,
         };
         Ok((target, zero))
-    }
-
-    /// Returns the axis that a Split cuts, and the lengths of its parts: an attribute before
-    /// operator set 13, an input from then on, and otherwise equal parts.
-    pub(crate) fn split_parts(&self, extents: &[usize]) -> Result<(usize, Vec<usize>), Refusal> {
-        let axis = resolve_axis(self.attributes.integer("axis")?.unwrap_or(0), extents.len())?;
-        let (extent, outputs) = (extents[axis], self.further.len() + 1);
-        let number = self.attributes.integer("num_outputs")?;
-        if let Some(number) = number.filter(|&number| usize::try_from(number) != Ok(outputs)) {
-            let reason = format!("its num_outputs is {number}, but it has {outputs} outputs");
-            return Err(Refusal::Invalid(reason));
-        }
-        let whole = format!("it splits an axis of {extent} elements into {outputs}");
-        let Some(lengths) = self.attribute_or_input("split", 1, 13)? else {
-            let each = extent.div_ceil(outputs);
-            let last = each.checked_mul(outputs - 1).and_then(|before| extent.checked_sub(before));
-            return match last {
-                // Only where the number of parts is written down may the last be shorter.
-                Some(last) if last > 0 && (last == each || number.is_some()) => {
-                    let mut lengths = vec![each; outputs];
-                    lengths[outputs - 1] = last;
-                    Ok((axis, lengths))
-                }
-                _ => Err(Refusal::Invalid(format!("{whole} equal parts"))),
-            };
-        };
-        let sizes: Option<Vec<usize>> =
-            lengths.iter().map(|&length| usize::try_from(length).ok()).collect();
-        let total =
-            |sizes: &Vec<usize>| sizes.iter().try_fold(0, |sum: usize, &n| sum.checked_add(n));
-        match sizes.filter(|sizes| sizes.len() == outputs && total(sizes) == Some(extent)) {
-            Some(sizes) => Ok((axis, sizes)),
-            None => Err(Refusal::Invalid(format!("{whole} parts of {lengths:?}"))),
-        }
     }
 
     /// Returns the limits of a Clip: attributes before operator set 11, inputs from then on.

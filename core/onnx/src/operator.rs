@@ -5,16 +5,23 @@ mod batch_normalization;
 mod clip;
 mod concat;
 mod convolution;
+mod depth_to_space;
+mod gather;
 mod gemm;
 mod lrn;
 mod matrix_product;
+mod pad;
 mod pass_through;
 mod pooling;
 mod rectifier;
-mod reduce_mean;
+mod reduction;
+mod repetition;
 mod reshape;
+mod slice;
 mod softmax;
 mod split;
+mod squeeze;
+mod transpose;
 mod window;
 
 use convscope_runtime::network::ValueId;
@@ -32,26 +39,41 @@ const OPERATORS: &[(&str, Convert)] = &[
     ("Add", arithmetic::add),
     ("AveragePool", pooling::average),
     ("BatchNormalization", batch_normalization::convert),
+    ("Cast", pass_through::cast),
     ("Clip", clip::convert),
     ("Concat", concat::convert),
     ("Conv", convolution::convert),
+    ("DepthToSpace", depth_to_space::depth_to_space),
     ("Div", arithmetic::divide),
     ("Dropout", pass_through::dropout),
+    ("Expand", repetition::expand),
     ("Flatten", reshape::flatten),
+    ("Gather", gather::convert),
     ("Gemm", gemm::convert),
     ("GlobalAveragePool", pooling::global_average),
+    ("GlobalMaxPool", reduction::global_maximum),
     ("Identity", pass_through::identity),
     ("LRN", lrn::convert),
     ("MatMul", matrix_product::convert),
     ("MaxPool", pooling::maximum),
     ("Mul", arithmetic::multiply),
-    ("ReduceMean", reduce_mean::convert),
+    ("Pad", pad::convert),
+    ("ReduceMax", reduction::maximum),
+    ("ReduceMean", reduction::mean),
+    ("ReduceMin", reduction::minimum),
+    ("ReduceSum", reduction::sum),
     ("Relu", rectifier::convert),
     ("Reshape", reshape::convert),
+    ("Slice", slice::convert),
     ("Softmax", softmax::convert),
+    ("SpaceToDepth", depth_to_space::space_to_depth),
     ("Split", split::convert),
+    ("Squeeze", squeeze::squeeze),
     ("Sub", arithmetic::subtract),
     ("Sum", arithmetic::add),
+    ("Tile", repetition::tile),
+    ("Transpose", transpose::convert),
+    ("Unsqueeze", squeeze::unsqueeze),
 ];
 
 /// Finds how an operator becomes a layer.

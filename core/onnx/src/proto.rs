@@ -165,6 +165,11 @@ pub(crate) mod data_type {
     pub(crate) const UINT64: i32 = 13;
     pub(crate) const BFLOAT16: i32 = 16;
 
+    /// Says whether a type holds real numbers, of whatever precision.
+    pub(crate) fn is_real(number: i32) -> bool {
+        [FLOAT, FLOAT16, DOUBLE, BFLOAT16].contains(&number)
+    }
+
     /// Names of all types by number, for messages.
     const NAMES: [&str; 24] = [
         "UNDEFINED",

@@ -6,7 +6,7 @@ use super::creation::axis;
 use super::required;
 use crate::call::Call;
 use crate::constant::{Constant, Integers};
-use crate::normal_form::{reshaped, resolve_axes, resolve_axis};
+use crate::normal_form::reshaped;
 use crate::refusal::Refusal;
 
 pub(super) fn identity(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
@@ -22,29 +22,18 @@ pub(super) fn reshape(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
 pub(super) fn squeeze(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let input = required(call, 0)?;
     let extents = input.shape().extents();
-    let dropped = match call.attribute_or_input("axes", 1, 13)? {
-        Some(axes) => resolve_axes(&axes, extents.len())?,
-        None => (0..extents.len()).filter(|&axis| extents[axis] == 1).collect(),
+    let dropped = call.dropped_axes(extents)?;
+    let kept = |axis: &usize| match &dropped {
+        Some(dropped) => !dropped.contains(axis),
+        None => extents[*axis] != 1,
     };
-    if dropped.iter().any(|&axis| extents[axis] != 1) {
-        return Err(Refusal::invalid("an axis to be dropped is longer than 1"));
-    }
-    let kept = (0..extents.len()).filter(|axis| !dropped.contains(axis));
-    renamed_axes(input, &kept.map(|axis| extents[axis]).collect::<Vec<_>>())
+    let kept: Vec<usize> = (0..extents.len()).filter(kept).map(|axis| extents[axis]).collect();
+    renamed_axes(input, &kept)
 }
 
 pub(super) fn unsqueeze(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let input = required(call, 0)?;
-    let axes = call.attribute_or_input("axes", 1, 13)?;
-    let axes = axes.ok_or_else(|| Refusal::invalid("its axes are missing"))?;
-    let rank = input.shape().rank() + axes.len();
-    if rank > crate::limits::RANK {
-        return Err(Refusal::invalid(format!("its output would have {rank} axes")));
-    }
-    let added = resolve_axes(&axes, rank)?;
-    let mut own = input.shape().extents().iter().copied();
-    let extent = |axis| if added.contains(&axis) { Some(1) } else { own.next() };
-    renamed_axes(input, &(0..rank).filter_map(extent).collect::<Vec<_>>())
+    renamed_axes(input, &call.unsqueezed(input.shape().extents())?.0)
 }
 
 /// Returns the same elements in the same order with other axes.
@@ -60,20 +49,7 @@ fn renamed_axes(input: &Constant, extents: &[usize]) -> Result<Constant, Refusal
 pub(super) fn transpose(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let input = required(call, 0)?;
     let extents = input.shape().extents();
-    let order = match call.attributes.integers("perm")? {
-        None => (0..extents.len()).rev().collect(),
-        Some(order) => {
-            let resolved: Vec<usize> = order
-                .iter()
-                .map(|&axis| resolve_axis(axis, extents.len()))
-                .collect::<Result<_, _>>()?;
-            resolve_axes(order, extents.len())?;
-            resolved
-        }
-    };
-    if order.len() != extents.len() {
-        return Err(Refusal::invalid("its order has not as many axes as its input"));
-    }
+    let order = call.axis_order(extents.len())?;
     let steps = steps(extents);
     let offsets = order.iter().map(|&axis| strided(0..extents[axis], steps[axis])).collect();
     let target: Vec<usize> = order.iter().map(|&axis| extents[axis]).collect();
@@ -86,10 +62,7 @@ pub(super) fn gather(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         return Err(Refusal::invalid("its indices are not integers"));
     };
     let extents = input.shape().extents();
-    let axis = axis(call, 0, extents.len())?;
-    let chosen = indices.values.iter().map(|&index| resolve_axis(index, extents[axis]));
-    let chosen = chosen.collect::<Result<Vec<_>, _>>();
-    let chosen = chosen.map_err(|_| Refusal::invalid("an index lies outside its input"))?;
+    let (axis, chosen) = call.gathered(extents, indices)?;
     let steps = steps(extents);
     let mut offsets = whole(extents);
     offsets[axis] = strided(chosen, steps[axis]);
@@ -101,43 +74,13 @@ pub(super) fn gather(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
 pub(super) fn slice(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let input = required(call, 0)?;
     let extents = input.shape().extents();
-    let list = |name, index| call.attribute_or_input(name, index, 10);
-    let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
-        return Err(Refusal::invalid("its starts or ends are missing"));
-    };
-    let axes = list("axes", 3)?.unwrap_or_else(|| (0_i64..).take(starts.len()).collect());
-    let strides = if call.operator_set() < 10 { None } else { call.integers(4, "steps")? };
-    let strides = strides.map_or_else(|| vec![1; starts.len()], <[i64]>::to_vec);
-    if [ends.len(), axes.len(), strides.len()] != [starts.len(); 3] {
-        return Err(Refusal::invalid("its starts, ends, axes and steps differ in number"));
-    }
-    resolve_axes(&axes, extents.len())?;
     let steps = steps(extents);
     let mut offsets = whole(extents);
-    for (((&start, &end), &axis), &stride) in starts.iter().zip(&ends).zip(&axes).zip(&strides) {
-        let axis = resolve_axis(axis, extents.len())?;
-        offsets[axis] = strided(range(start, end, stride, extents[axis])?, steps[axis]);
+    for (axis, slice) in call.slices(extents)? {
+        offsets[axis] = strided(slice.positions(), steps[axis]);
     }
     let target: Vec<usize> = offsets.iter().map(Vec::len).collect();
     picked(call, input, &target, offsets)
-}
-
-/// Lists the positions that a slice takes of an axis, in its order.
-fn range(start: i64, end: i64, stride: i64, extent: usize) -> Result<Vec<usize>, Refusal> {
-    if extent == 0 {
-        return Ok(Vec::new());
-    }
-    let extent = extent.cast_signed() as i64;
-    let from_end = |at: i64| if at < 0 { at.saturating_add(extent) } else { at };
-    let (low, high) = if stride > 0 { (0, extent) } else { (-1, extent - 1) };
-    let (start, end) = (from_end(start).clamp(low.max(0), high), from_end(end));
-    let end = end.clamp(low, high);
-    let step = usize::try_from(stride.unsigned_abs()).unwrap_or(usize::MAX);
-    match stride {
-        0 => Err(Refusal::invalid("its step is 0")),
-        1.. => Ok((start..end).step_by(step).map(|at| at as usize).collect()),
-        _ => Ok((end + 1..=start).rev().step_by(step).map(|at| at as usize).collect()),
-    }
 }
 
 pub(super) fn concat(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
@@ -243,16 +186,6 @@ fn picked(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slices_run_either_way_and_stop_at_the_ends() {
-        assert_eq!(range(1, 9, 2, 6).unwrap(), [1, 3, 5]);
-        assert_eq!(range(-2, i64::MAX, 1, 6).unwrap(), [4, 5]);
-        assert_eq!(range(-1, i64::MIN, -1, 3).unwrap(), [2, 1, 0]);
-        assert_eq!(range(4, 2, 1, 6).unwrap(), [0_usize; 0]);
-        assert_eq!(range(0, 5, 1, 0).unwrap(), [0_usize; 0]);
-        assert!(range(0, 1, 0, 3).is_err());
-    }
 
     #[test]
     fn parts_are_joined_row_by_row() {

@@ -3,6 +3,7 @@
 use convscope_runtime::network::ValueId;
 
 use crate::call::Call;
+use crate::proto::data_type;
 use crate::refusal::Refusal;
 
 pub(super) fn identity(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
@@ -19,6 +20,21 @@ pub(super) fn dropout(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     if training.is_some_and(|training| training != [0]) {
         let reason = "it is in training mode; export the model in evaluation mode";
         return Err(Refusal::unsupported(reason));
+    }
+    call.value(0)
+}
+
+pub(super) fn cast(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    call.at_most(1)?;
+    // What becomes of numbers that do not fit matters for types that are refused here.
+    call.attributes.ignore("saturate");
+    call.attributes.ignore("round_mode");
+    let to = call.attributes.integer("to")?;
+    let to = to.ok_or_else(|| Refusal::invalid("its target type is missing"))?;
+    let to = i32::try_from(to).unwrap_or(0);
+    if !data_type::is_real(to) {
+        let name = data_type::name(to);
+        return Err(Refusal::unsupported(format!("it casts computed values to {name}")));
     }
     call.value(0)
 }
@@ -42,6 +58,18 @@ mod tests {
             assert_eq!(network.find(name), Some(value), "{name}");
         }
         assert_eq!(network.outputs(), [value]);
+    }
+
+    #[test]
+    fn a_cast_to_another_precision_changes_nothing_and_one_to_integers_is_refused() {
+        let cast = |to| vec![node("Cast", "n", &["x"], &["y"]).with("to", Is::Integer(to))];
+        for to in [1, 10, 11, 16] {
+            assert!(load_nodes(cast(to), vec![], 13).unwrap().network.nodes().is_empty());
+        }
+        let refused = refusal(cast(6), vec![], 13);
+        assert!(refused.ends_with("Cast n: it casts computed values to INT32"), "{refused}");
+        let missing = refusal(vec![node("Cast", "n", &["x"], &["y"])], vec![], 13);
+        assert_eq!(missing, "Cast n: its target type is missing");
     }
 
     #[test]

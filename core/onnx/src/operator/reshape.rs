@@ -10,11 +10,13 @@ use crate::refusal::Refusal;
 pub(super) fn flatten(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.at_most(1)?;
     let input = call.value(0)?;
-    let rank = call.shape(input).rank();
+    let shape = call.shape(input);
+    let rank = shape.rank();
     let axis = call.attributes.integer("axis")?.unwrap_or(1);
     // One past the last axis is an axis to ONNX: everything in one row.
     let axis = if usize::try_from(axis) == Ok(rank) { rank } else { resolve_axis(axis, rank)? };
-    if axis != 1 {
+    let before = shape.extents().get(1..axis);
+    if before.is_none_or(|before| before.iter().any(|&extent| extent != 1)) {
         return Err(Refusal::unsupported(format!("it flattens at axis {axis}, across the batch")));
     }
     call.add(Flatten, &[input])
@@ -87,5 +89,12 @@ mod tests {
         assert!(refusal(vec![other], vec![], 13).contains("flattens at axis 2, across the batch"));
         let past = flatten.with("axis", Is::Integer(4));
         assert!(refusal(vec![past], vec![], 13).contains("flattens at axis 4, across the batch"));
+        let all = node("Flatten", "n", &["x"], &["y"]).with("axis", Is::Integer(0));
+        assert!(refusal(vec![all], vec![], 13).contains("flattens at axis 0, across the batch"));
+        let pooled = vec![
+            node("ReduceMax", "m", &["x"], &["a"]).with("axes", Is::Integers(&[1, 2])),
+            node("Flatten", "n", &["a"], &["y"]).with("axis", Is::Integer(-1)),
+        ];
+        assert_eq!(shape_of(pooled, vec![], 13), [1, 8]);
     }
 }
