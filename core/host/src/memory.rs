@@ -115,10 +115,11 @@ pub(crate) fn bytes_of(shape: &Shape) -> u64 {
     (shape.volume() as u64).saturating_mul(4)
 }
 
-/// Returns the bytes of the patches that a convolution may unfold its input to: in panels, so that
-/// a large layer takes no more than [`PANELS`].
+/// Returns the bytes of the patches that a convolution or its adjoint may unfold its input to: in
+/// panels, so that a large layer takes no more than [`PANELS`].
 fn workspace(network: &Network, node: &Node) -> u64 {
-    if node.layer.kind() != LayerKind::Convolution {
+    use LayerKind::{Convolution, TransposedConvolution};
+    if !matches!(node.layer.kind(), Convolution | TransposedConvolution) {
         return 0;
     }
     let shapes: Vec<&Shape> = node.inputs.iter().map(|&id| &network.value(id).shape).collect();

@@ -199,6 +199,16 @@ pub trait Backend: Debug + Send + Sync {
         overlap: Overlap,
     ) -> Computed;
 
+    /// The adjoint of [`Backend::unpooling`]: takes what lies at every switch; with
+    /// [`Overlap::Overwrite`] zero for a value that a later one replaced.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn unpooling_adjoint(&self, signal: &Tensor, switches: &Tensor, overlap: Overlap) -> Computed {
+        let [signal, switches] = [signal.to_host()?, switches.to_host()?];
+        self.upload(&crate::host::unpooling_adjoint(&signal, &switches, overlap)?)
+    }
+
     /// Averages every window.
     ///
     /// # Errors
@@ -287,6 +297,32 @@ pub trait Backend: Debug + Send + Sync {
         signal: &Tensor,
         input: &Tensor,
         form: &ResponseNormalization,
+    ) -> Computed;
+
+    /// Brings the elements of all axes from `axis` on to zero mean and unit variance together:
+    /// `(x − mean) / √(variance + epsilon)`. Returns the result and the factors
+    /// `1 / √(variance + epsilon)`, whose extent on these axes is 1.
+    ///
+    /// # Errors
+    /// Fails when the axis does not exist.
+    fn standardization(
+        &self,
+        input: &Tensor,
+        axis: usize,
+        epsilon: f32,
+    ) -> Computed<(Tensor, Tensor)>;
+
+    /// Multiplies a signal with the transposed Jacobian of [`Backend::standardization`], given its
+    /// two results.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn standardization_adjoint(
+        &self,
+        signal: &Tensor,
+        standardized: &Tensor,
+        factors: &Tensor,
+        axis: usize,
     ) -> Computed;
 
     /// Scales and shifts every channel of maps (or of `[n, c]` features).

@@ -100,6 +100,29 @@ impl Window {
             width: reach(outputs.width, 1, width),
         }
     }
+
+    /// Returns the outputs whose windows hold a cell of `cells`, gaps between the taps of a dilated
+    /// kernel included; `None` where no window does. They may lie beyond the output. Numbers
+    /// saturate.
+    pub fn holding(&self, cells: Region) -> Option<Region> {
+        let (top, height) = self.holders(0, cells.top, cells.height)?;
+        let (left, width) = self.holders(1, cells.left, cells.width)?;
+        Some(Region { top, left, height, width })
+    }
+
+    /// Returns the first of the outputs along an axis that hold one of `length` cells, and their
+    /// number.
+    fn holders(&self, axis: usize, start: isize, length: usize) -> Option<(isize, usize)> {
+        let stride = self.stride[axis].cast_signed();
+        let start = start.saturating_add_unsigned(self.padding_of(axis)[0]);
+        // An output holds a cell where it starts at most a span before it, and not behind it.
+        let earliest = start.saturating_sub_unsigned(self.span()[axis]).saturating_add(1);
+        let latest = start.saturating_add_unsigned(length.checked_sub(1)?);
+        let first = earliest.saturating_neg().checked_div_euclid(stride)?.saturating_neg();
+        let last = latest.checked_div_euclid(stride)?;
+        let count = usize::try_from(last.saturating_sub(first).saturating_add(1)).ok()?;
+        (count > 0).then_some((first, count))
+    }
 }
 
 /// A rectangle of cells; it may hang over the border of its map.
@@ -192,6 +215,28 @@ mod tests {
         }
         assert_eq!((seen.top, seen.height), (isize::MIN, usize::MAX));
         assert!(seen.overlaps(&seen));
+    }
+
+    #[test]
+    fn an_output_holds_the_cells_that_it_sees() {
+        let uneven = Padding { top: 0, left: 2, bottom: 1, right: 0 };
+        let plain = pooling(3, 2, uneven);
+        let sparse = Window { stride: [3, 2], ..pooling(1, 1, uneven) };
+        let dilated = Window { dilation: [2, 3], ..pooling(2, 1, uneven) };
+        for window in [plain, sparse, dilated] {
+            for (top, left, height, width) in [(0, 0, 1, 1), (-3, 4, 2, 3), (5, 1, 1, 2)] {
+                let cells = Region { top, left, height, width };
+                let places = (-9..9).flat_map(|top| (-9..9).map(move |left| (top, left)));
+                let holders = places
+                    .map(|(top, left)| Region { top, left, height: 1, width: 1 })
+                    .filter(|&output| window.seen_by(output).overlaps(&cells));
+                assert_eq!(window.holding(cells), holders.reduce(Region::union), "{window:?}");
+            }
+        }
+        assert_eq!(sparse.holding(Region { top: 1, left: 0, height: 2, width: 9 }), None);
+        assert_eq!(plain.holding(Region { top: 1, left: 0, height: 0, width: 9 }), None);
+        let far = Region { top: isize::MIN, left: isize::MAX, height: usize::MAX, width: 9 };
+        assert!(plain.holding(far).is_some());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Default kernels that move values on the host.
 
 mod movement;
+mod unpooling;
 
 pub(crate) use movement::{gather, scatter, transposition};
+pub(crate) use unpooling::unpooling_adjoint;
 
 use crate::{BackendError, Computed, HostArray, Patch, Region, Shape, Tensor};
 

@@ -6,11 +6,13 @@ mod batch_normalization;
 mod clip;
 mod concatenation;
 mod convolution;
+mod filters;
 mod flatten;
 mod global_average_pooling;
 mod linear;
 mod matrix_product;
 mod max_pooling;
+mod max_unpooling;
 mod multiplication;
 mod operand;
 mod padding;
@@ -22,8 +24,10 @@ mod reshape;
 mod response_normalization;
 mod selection;
 mod softmax;
+mod standardization;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transposed_convolution;
 mod transposition;
 
 use std::fmt::{self, Debug};
@@ -39,6 +43,7 @@ pub use global_average_pooling::GlobalAveragePooling;
 pub use linear::Linear;
 pub use matrix_product::MatrixProduct;
 pub use max_pooling::MaxPooling;
+pub use max_unpooling::{MaxUnpooling, Switches};
 pub use multiplication::Multiplication;
 pub use padding::{Filling, PaddedAxis, Padding};
 pub use record::{Keep, Record};
@@ -49,6 +54,8 @@ pub use reshape::Reshape;
 pub use response_normalization::ResponseNormalization;
 pub use selection::{Chosen, Selection};
 pub use softmax::Softmax;
+pub use standardization::Standardization;
+pub use transposed_convolution::TransposedConvolution;
 pub use transposition::Transposition;
 
 use crate::{Backend, Epilogue, LayerError, Region, Shape, Tensor, Window};
@@ -79,6 +86,8 @@ pub enum LayerKind {
     MatrixProduct,
     /// Maximum over windows, with switches.
     MaxPooling,
+    /// Values put back where maxima stood.
+    MaxUnpooling,
     /// Product of two values, broadcast.
     Multiplication,
     /// Axes that are longer or shorter at their ends.
@@ -95,6 +104,10 @@ pub enum LayerKind {
     Selection,
     /// Scores to probabilities.
     Softmax,
+    /// Zero mean and unit variance within each image: layer, instance and group normalization.
+    Standardization,
+    /// The adjoint of filters.
+    TransposedConvolution,
     /// Axes in another order.
     Transposition,
 }
@@ -113,6 +126,7 @@ impl LayerKind {
         Self::Linear,
         Self::MatrixProduct,
         Self::MaxPooling,
+        Self::MaxUnpooling,
         Self::Multiplication,
         Self::Padding,
         Self::Rectifier,
@@ -121,6 +135,8 @@ impl LayerKind {
         Self::ResponseNormalization,
         Self::Selection,
         Self::Softmax,
+        Self::Standardization,
+        Self::TransposedConvolution,
         Self::Transposition,
     ];
 
@@ -138,6 +154,7 @@ impl LayerKind {
             Self::Linear => "linear",
             Self::MatrixProduct => "matrix_product",
             Self::MaxPooling => "max_pooling",
+            Self::MaxUnpooling => "max_unpooling",
             Self::Multiplication => "multiplication",
             Self::Padding => "padding",
             Self::Rectifier => "rectifier",
@@ -146,6 +163,8 @@ impl LayerKind {
             Self::ResponseNormalization => "response_normalization",
             Self::Selection => "selection",
             Self::Softmax => "softmax",
+            Self::Standardization => "standardization",
+            Self::TransposedConvolution => "transposed_convolution",
             Self::Transposition => "transposition",
         }
     }
@@ -169,6 +188,9 @@ pub enum Reach {
     Pointwise,
     /// Elements along one axis; along all the others the place is the same.
     Along(usize),
+    /// The cells whose window over the output holds the output cell, of all channels: the reach of
+    /// what spreads cells over windows.
+    Spread(Window),
     /// The cells of a window, of all channels.
     Window(Window),
     /// The same element: axis `i` of the output is axis `order[i]` of the input.

@@ -21,6 +21,7 @@ mod panel;
 mod reduction;
 mod response_normalization;
 mod scratch;
+mod standardization;
 mod transposed_convolution;
 mod units;
 
@@ -171,5 +172,24 @@ impl Backend for CpuBackend {
 
     fn affine(&self, input: &Tensor, scale: &Tensor, shift: Option<&Tensor>) -> Computed {
         elementwise::affine(input, scale, shift)
+    }
+
+    fn standardization(
+        &self,
+        input: &Tensor,
+        axis: usize,
+        epsilon: f32,
+    ) -> Computed<(Tensor, Tensor)> {
+        standardization::standardization(input, axis, epsilon)
+    }
+
+    fn standardization_adjoint(
+        &self,
+        signal: &Tensor,
+        standardized: &Tensor,
+        factors: &Tensor,
+        axis: usize,
+    ) -> Computed {
+        standardization::standardization_adjoint(signal, standardized, factors, axis)
     }
 }

@@ -90,8 +90,16 @@ mod tests {
     fn average_pooling_keeps_its_promises_for_both_roundings_and_divisors() {
         for rounding in [Rounding::Floor, Rounding::Ceil] {
             for divisor in [Divisor::Cells, Divisor::PaddedCells] {
-                let layer = AveragePooling::new(window(3, 2, 1), rounding, divisor).unwrap();
-                check(&layer, &[&[2, 6, 8]]);
+                let uneven = Padding { top: 1, left: 0, bottom: 2, right: 1 };
+                for window in [
+                    window(3, 2, 1),
+                    Window { padding: uneven, ..window(3, 2, 0) },
+                    Window { dilation: [2, 3], padding: uneven, ..window(2, 3, 0) },
+                    window(1, 4, 0),
+                ] {
+                    let layer = AveragePooling::new(window, rounding, divisor).unwrap();
+                    check(&layer, &[&[2, 6, 8]]);
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, filters, operand};
 use crate::{Backend, ConvolutionGeometry, Epilogue, LayerError, Rounding, Shape, Tensor};
 
 /// Correlates maps with filters. Its inversion filters with the transposed filters and no bias.
@@ -23,34 +23,8 @@ impl Convolution {
         geometry: ConvolutionGeometry,
     ) -> Result<Self, LayerError> {
         let kind = LayerKind::Convolution;
-        let invalid =
-            |expected: String, actual: String| LayerError::invalid(kind, expected, actual);
-        operand::check_window(kind, &geometry.window)?;
-        let shape = weight.shape();
-        let Some([filters, channels, height, width]) = shape.as_maps() else {
-            let expected = "a weight [filter, channel, height, width]".to_owned();
-            return Err(invalid(expected, format!("shape {shape}")));
-        };
-        if filters == 0 || channels == 0 {
-            return Err(invalid("at least one filter and channel".to_owned(), shape.to_string()));
-        }
-        let kernel = geometry.window.kernel;
-        if [height, width] != kernel {
-            return Err(invalid(
-                format!("a weight with a kernel of {kernel:?}"),
-                shape.to_string(),
-            ));
-        }
-        if geometry.groups == 0 || filters % geometry.groups != 0 {
-            let actual = format!("{} groups", geometry.groups);
-            return Err(invalid(format!("groups that divide {filters} filters"), actual));
-        }
-        if let Some(bias) = &bias
-            && bias.shape().extents() != [filters]
-        {
-            let actual = format!("shape {}", bias.shape());
-            return Err(invalid(format!("a bias for {filters} filters"), actual));
-        }
+        let [filters, _] = filters::check(kind, &weight, &geometry)?;
+        filters::check_bias(kind, bias.as_ref(), filters)?;
         Ok(Self { weight, bias, geometry })
     }
 
@@ -174,6 +148,12 @@ mod tests {
         check(&layer([4, 2, 3, 3], 1, window).unwrap(), &[&[2, 6, 7]]);
         let window = Window { dilation: [1, 2], padding: uneven, ..Window::of([1, 3]) };
         check(&layer([4, 2, 1, 3], 2, window).unwrap(), &[&[4, 4, 6]]);
+        for (groups, filters) in [(1, [4, 4, 2, 3]), (2, [4, 2, 2, 3]), (4, [4, 1, 2, 3])] {
+            for (stride, dilation) in [([2, 3], [1, 1]), ([1, 1], [3, 2]), ([3, 2], [2, 1])] {
+                let window = Window { kernel: [2, 3], stride, dilation, padding: uneven };
+                check(&layer(filters, groups, window).unwrap(), &[&[4, 5, 6]]);
+            }
+        }
         // Depthwise, with two filters for each channel; and pointwise.
         check(&layer([6, 1, 3, 3], 3, window_of_stride_two()).unwrap(), &[&[3, 6, 6]]);
         check(&layer([5, 3, 1, 1], 1, Window::of([1, 1])).unwrap(), &[&[3, 4, 4]]);

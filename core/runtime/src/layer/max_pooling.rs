@@ -100,6 +100,8 @@ mod tests {
             overlapping(),
             Window { padding: uneven, ..overlapping() },
             Window { dilation: [2, 1], ..Window::of([2, 3]) },
+            Window { dilation: [2, 3], stride: [1, 2], padding: uneven, ..Window::of([3, 2]) },
+            Window { stride: [3, 4], ..Window::of([2, 3]) },
         ] {
             for rounding in [Rounding::Floor, Rounding::Ceil] {
                 check(&MaxPooling::new(window, rounding).unwrap(), &[&[2, 6, 7]]);

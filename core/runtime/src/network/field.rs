@@ -89,6 +89,10 @@ impl Network {
             Reach::Window(window) if axes == MAP => {
                 Seen { field: Field::Region(window.seen_by(region)), axes }
             }
+            Reach::Spread(window) if axes == MAP => {
+                let field = window.holding(region).map_or(Field::Nothing, Field::Region);
+                Seen { field, axes }
+            }
             Reach::Transposed(order) => {
                 let turned = axes.map(|axis| order.get(axis).copied().unwrap_or(axis));
                 Seen { axes: turned, ..stays }
@@ -111,10 +115,12 @@ mod tests {
     use super::*;
     use crate::layer::testing::Numbers;
     use crate::layer::{
-        Concatenation, Flatten, GlobalAveragePooling, Multiplication, Rectifier,
-        ResponseNormalization, Softmax, Transposition,
+        Concatenation, Flatten, GlobalAveragePooling, MaxPooling, MaxUnpooling, Multiplication,
+        Rectifier, ResponseNormalization, Softmax, Switches, TransposedConvolution, Transposition,
     };
-    use crate::{CpuBackend, ForwardRequest, Keep, Tensor, backend};
+    use crate::{
+        ConvolutionGeometry, CpuBackend, ForwardRequest, Keep, Rounding, Tensor, Window, backend,
+    };
 
     const SIZE: usize = 13;
 
@@ -203,6 +209,43 @@ mod tests {
                 let changed = changed_by(network, row * columns + column);
                 assert_eq!(field.clipped([SIZE, SIZE]), changed, "{unit:?}");
             }
+        }
+    }
+
+    /// Cells that are spread over windows with gaps, and maxima put back where they stood.
+    fn spreading() -> Network {
+        let (mut builder, image) = with_image([1, 1, SIZE, SIZE]);
+        let small = add(&mut builder, "small", convolution(1, [2, 1, 3, 3], 3), &[image]);
+        let window = Window { stride: [3, 3], ..Window::of([2, 3]) };
+        let geometry = ConvolutionGeometry { window, groups: 1 };
+        let weight = Numbers::new(2).tensor([2, 1, 2, 3]);
+        let large = TransposedConvolution::new(weight, None, geometry, [0, 0]).unwrap();
+        let large = add(&mut builder, "large", large, &[small]);
+        let (window, rounding) = (Window { stride: [2, 2], ..Window::of([2, 2]) }, Rounding::Ceil);
+        let pooling = MaxPooling::new(window, rounding).unwrap();
+        let pool = add(&mut builder, "pool", pooling, &[large]);
+        let switches = Switches::OfPooling { window, rounding };
+        let unpooling = MaxUnpooling::new(switches).unwrap();
+        let last = add(&mut builder, "last", unpooling, &[pool, large]);
+        builder.finish(vec![last])
+    }
+
+    #[test]
+    fn what_spreads_cells_has_the_field_of_the_cells_that_reach_the_unit() {
+        let network = spreading();
+        let source = network.inputs()[0];
+        let [small, large, last] = ["small", "large", "last"].map(|name| value(&network, name));
+        let unit = |top, left| Region { top, left, height: 1, width: 1 };
+        let field = |id, top, left| network.receptive_field(id, unit(top, left), source);
+        assert_eq!(field(large, 3, 7), field(small, 1, 2));
+        // A row that no window reaches.
+        assert_eq!(field(large, 5, 7), Field::Nothing);
+        let [_, _, rows, columns] = network.value(last).shape.as_maps().unwrap();
+        assert_eq!([rows, columns], [14, 15]);
+        for (top, left) in [(0, 0), (3, 4), (7, 7), (13, 14)] {
+            let Field::Region(field) = field(last, top, left) else { panic!("no region") };
+            let changed = changed_by(&network, top as usize * columns + left as usize);
+            assert_eq!(field.union(changed), field, "{top} {left}");
         }
     }
 

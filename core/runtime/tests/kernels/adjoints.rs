@@ -62,6 +62,13 @@ proptest! {
             backend.unpooling(&signal, &switches, input.shape(), Overlap::Sum).unwrap();
         let pair = (scalar_product(&maxima, &signal), scalar_product(&input, &carried));
         prop_assert!(close(pair.0, pair.1), "{:?}", pair);
+        for overlap in [Overlap::Sum, Overlap::Overwrite] {
+            let unpooled =
+                backend.unpooling(&signal, &switches, input.shape(), overlap).unwrap();
+            let taken = backend.unpooling_adjoint(&input, &switches, overlap).unwrap();
+            let pair = (scalar_product(&unpooled, &input), scalar_product(&signal, &taken));
+            prop_assert!(close(pair.0, pair.1), "{:?} {:?}", overlap, pair);
+        }
         for divisor in [Divisor::Cells, Divisor::PaddedCells] {
             let averages = backend.average_pooling(&input, &window, output, divisor).unwrap();
             let carried =
