@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use convscope_runtime::network::ValueId;
-use convscope_runtime::{LayerInversion, NetworkBuilder, Shape, Tensor};
+use convscope_runtime::{LayerInversion, NetworkBuilder, Rounding, Shape, Tensor, Window};
 
 use crate::attributes::Attributes;
 use crate::constant::Constant;
@@ -22,8 +22,19 @@ pub(crate) enum Known {
     Constant(Constant),
     /// Its shape.
     Computed(ValueId),
+    /// That it holds the positions of the maxima of a pooling. No value of the network does: who
+    /// reads them finds them again.
+    Switches(Pooling),
     /// Nothing, because its maker is not supported.
     Lost,
+}
+
+/// A max pooling and what it reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pooling {
+    pub(crate) pooled: ValueId,
+    pub(crate) window: Window,
+    pub(crate) rounding: Rounding,
 }
 
 /// A value that a node reads.
@@ -125,6 +136,12 @@ impl<'m> Call<'_, 'm> {
                 let tensor = tensor.clone();
                 let name = operand.name;
                 self.bench.place(name, tensor)
+            }
+            Known::Switches(_) => {
+                let name = operand.name;
+                Err(Refusal::unsupported(format!(
+                    "its input {name} holds the positions of maxima, which MaxUnpool alone can read"
+                )))
             }
             Known::Constant(Constant::Integer(_)) | Known::Lost => {
                 let name = operand.name;

@@ -70,6 +70,10 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
                     .bench
                     .place(name, tensor)
                     .map_err(|refusal| output_error(name, &refusal))?,
+                Known::Switches(_) => {
+                    let refusal = Refusal::unsupported("it holds the positions of maxima");
+                    return Err(output_error(name, &refusal));
+                }
                 Known::Constant(Constant::Integer(_)) | Known::Lost => {
                     let refusal = Refusal::unsupported("it holds integers");
                     return Err(output_error(name, &refusal));

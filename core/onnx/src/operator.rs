@@ -6,10 +6,12 @@ mod clip;
 mod concat;
 mod convolution;
 mod depth_to_space;
+mod filters;
 mod gather;
 mod gemm;
 mod lrn;
 mod matrix_product;
+mod max_unpool;
 mod pad;
 mod pass_through;
 mod pooling;
@@ -21,7 +23,9 @@ mod slice;
 mod softmax;
 mod split;
 mod squeeze;
+mod standardization;
 mod transpose;
+mod transposed_convolution;
 mod window;
 
 use convscope_runtime::network::ValueId;
@@ -43,6 +47,7 @@ const OPERATORS: &[(&str, Convert)] = &[
     ("Clip", clip::convert),
     ("Concat", concat::convert),
     ("Conv", convolution::convert),
+    ("ConvTranspose", transposed_convolution::convert),
     ("DepthToSpace", depth_to_space::depth_to_space),
     ("Div", arithmetic::divide),
     ("Dropout", pass_through::dropout),
@@ -52,10 +57,14 @@ const OPERATORS: &[(&str, Convert)] = &[
     ("Gemm", gemm::convert),
     ("GlobalAveragePool", pooling::global_average),
     ("GlobalMaxPool", reduction::global_maximum),
+    ("GroupNormalization", standardization::group),
     ("Identity", pass_through::identity),
+    ("InstanceNormalization", standardization::instance),
     ("LRN", lrn::convert),
+    ("LayerNormalization", standardization::layer),
     ("MatMul", matrix_product::convert),
     ("MaxPool", pooling::maximum),
+    ("MaxUnpool", max_unpool::convert),
     ("Mul", arithmetic::multiply),
     ("Pad", pad::convert),
     ("ReduceMax", reduction::maximum),

@@ -59,7 +59,9 @@ pub(super) fn shape(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         Known::Constant(constant) => constant.shape().clone(),
         // The batch is the one for which the file writes down its shapes: 1 where it is open.
         Known::Computed(id) => call.shape(*id).with_batch(call.bench.batch),
-        Known::Lost => return Err(Refusal::unsupported("the shape of its input is unknown")),
+        Known::Switches(_) | Known::Lost => {
+            return Err(Refusal::unsupported("the shape of its input is unknown"));
+        }
     };
     let rank = shape.rank().cast_signed() as i64;
     let bound = |name: &str, default: i64| -> Result<usize, Refusal> {

@@ -4,6 +4,7 @@ use convscope_runtime::ConvolutionGeometry;
 use convscope_runtime::layer::Convolution;
 use convscope_runtime::network::ValueId;
 
+use super::filters::filters;
 use super::window::window;
 use crate::call::Call;
 use crate::refusal::Refusal;
@@ -11,19 +12,11 @@ use crate::refusal::Refusal;
 pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.at_most(3)?;
     let input = call.value(0)?;
-    let weight = call.required_tensor(1, "weight")?;
-    let bias = call.tensor(2, "bias")?;
     let size = call.map_size(input)?;
-    let &[_, _, height, width] = weight.shape().extents() else {
-        let reason = format!("its weight has the shape {}, not four axes", weight.shape());
-        return Err(Refusal::invalid(reason));
-    };
-    let window = window(call, Some([height, width]), size)?;
-    let groups = call.attributes.integer("group")?.unwrap_or(1);
-    let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0);
-    let groups = groups.ok_or_else(|| Refusal::invalid("it has less than one group"))?;
-    let geometry = ConvolutionGeometry { window, groups };
-    call.add(Convolution::new(weight, bias, geometry)?, &[input])
+    let filters = filters(call)?;
+    let window = window(call, Some(filters.kernel), size)?;
+    let geometry = ConvolutionGeometry { window, groups: filters.groups };
+    call.add(Convolution::new(filters.weight, filters.bias, geometry)?, &[input])
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `MatMul`: a fully connected layer where the right side is stored.
 
 use convscope_runtime::Tensor;
-use convscope_runtime::layer::{Linear, MatrixProduct};
+use convscope_runtime::layer::{Linear, MatrixProduct, Reshape};
 use convscope_runtime::network::ValueId;
 
 use crate::call::{Call, Known};
@@ -9,19 +9,56 @@ use crate::refusal::Refusal;
 
 pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.at_most(2)?;
+    match [stored_rank(call, 0), stored_rank(call, 1)] {
+        [_, Some(2)] => {
+            let input = call.value(0)?;
+            let weight = transposed(&call.required_tensor(1, "weight")?)?;
+            call.add(Linear::new(weight, None)?, &[input])
+        }
+        [_, Some(1)] => vector_on_the_right(call),
+        [Some(1), _] => vector_on_the_left(call),
+        _ => {
+            let [left, right] = [call.value(0)?, call.value(1)?];
+            if call.shape(left).rank() < 2 || call.shape(right).rank() < 2 {
+                return Err(Refusal::unsupported("one of its sides holds one number per image"));
+            }
+            call.add(MatrixProduct, &[left, right])
+        }
+    }
+}
+
+/// Returns the number of axes of a stored side.
+fn stored_rank(call: &Call<'_, '_>, index: usize) -> Option<usize> {
+    match &call.operand(index)?.known {
+        Known::Constant(constant) => Some(constant.shape().rank()),
+        _ => None,
+    }
+}
+
+/// A stored vector is a weight with one output, whose axis is dropped.
+fn vector_on_the_right(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     let input = call.value(0)?;
-    let right = call.operand(1).map(|operand| &operand.known);
-    if let Some(Known::Constant(constant)) = right
-        && constant.shape().rank() == 2
-    {
-        let weight = transposed(&call.required_tensor(1, "weight")?)?;
-        return call.add(Linear::new(weight, None)?, &[input]);
+    let vector = call.required_tensor(1, "weight")?;
+    let weight = vector.with_shape([1, vector.shape().volume()])?;
+    let product = call.add_before("column", Linear::new(weight, None)?, &[input])?;
+    let shape = call.shape(product);
+    let kept = shape.extents().iter().skip(1).take(shape.rank().saturating_sub(2));
+    call.add(Reshape::new(&kept.copied().collect::<Vec<_>>()), &[product])
+}
+
+/// A stored vector is a matrix of one row, which is dropped.
+fn vector_on_the_left(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    let vector = call.required_tensor(0, "left side")?;
+    let right = call.value(1)?;
+    let row = call.place("row", vector.with_shape([1, vector.shape().volume()])?)?;
+    if call.shape(right).rank() < 3 {
+        return Err(Refusal::unsupported("its stored left side would mix the images of a batch"));
     }
-    let other = call.value(1)?;
-    if call.shape(input).rank() < 2 || call.shape(other).rank() < 2 {
-        return Err(Refusal::unsupported("one of its sides is a vector, not a matrix"));
-    }
-    call.add(MatrixProduct, &[input, other])
+    let product = call.add_before("product", MatrixProduct, &[row, right])?;
+    let shape = call.shape(product);
+    let mut kept = shape.extents().iter().skip(1).copied().collect::<Vec<_>>();
+    kept.remove(kept.len() - 2);
+    call.add(Reshape::new(&kept), &[product])
 }
 
 /// Exchanges rows and columns of a matrix.
@@ -47,10 +84,10 @@ pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use convscope_runtime::{LayerKind, Tensor};
+    use convscope_runtime::{CpuBackend, ForwardRequest, LayerKind, Tensor};
 
     use super::transposed;
-    use crate::testing::{load_nodes, node, reals, refusal};
+    use crate::testing::{load_nodes, node, reals, refusal, shape_of};
 
     #[test]
     fn a_stored_right_side_makes_a_linear_layer() {
@@ -69,10 +106,49 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_is_refused() {
+    fn a_stored_left_side_and_further_axes_broadcast() {
+        let nodes = vec![node("MatMul", "n", &["w", "x"], &["y"])];
+        assert_eq!(shape_of(nodes, vec![reals("w", &[2, 8], &[1.0; 16])], 13), [1, 3, 2, 8]);
         let nodes = vec![node("MatMul", "n", &["x", "w"], &["y"])];
-        let refusal = refusal(nodes, vec![reals("w", &[8], &[1.0; 8])], 13);
-        assert!(refusal.ends_with("one of its sides is a vector, not a matrix"), "{refusal}");
+        let stored = vec![reals("w", &[3, 8, 2], &[1.0; 48])];
+        assert_eq!(shape_of(nodes, stored, 13), [1, 3, 8, 2]);
+    }
+
+    #[test]
+    fn a_stored_vector_takes_an_axis_away() {
+        let output = |inputs: [&str; 2]| {
+            let nodes = vec![node("MatMul", "n", &inputs, &["y"])];
+            let stored = vec![reals("w", &[8], &[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0])];
+            let network = load_nodes(nodes, stored, 13).unwrap().network;
+            let cells = (0..2 * 192).map(|at| at as f32).collect();
+            let input = Tensor::new([2, 3, 8, 8], cells).unwrap();
+            let captures = network.outputs();
+            let request = ForwardRequest { captures, ..ForwardRequest::default() };
+            let trace = network.forward(&CpuBackend::new(), &[input], &request).unwrap();
+            let output = trace.value(captures[0]).unwrap();
+            assert_eq!(output.shape().extents(), [2, 3, 8]);
+            output.values().unwrap()[..3].to_vec()
+        };
+        // The first and twice the last cell of each row, and of each column.
+        assert_eq!(output(["x", "w"]), [14.0, 38.0, 62.0]);
+        assert_eq!(output(["w", "x"]), [112.0, 115.0, 118.0]);
+        let flat = |inputs: [&str; 2]| {
+            vec![node("Flatten", "f", &["x"], &["f"]), node("MatMul", "n", &inputs, &["y"])]
+        };
+        let stored = |count: i64| vec![reals("w", &[count], &vec![1.0; count as usize])];
+        assert_eq!(shape_of(flat(["f", "w"]), stored(192), 13), [1]);
+        assert_eq!(
+            refusal(flat(["w", "f"]), stored(1), 13),
+            "one node is not supported:\n  MatMul n: its stored left side would mix the images of \
+             a batch"
+        );
+        let mut twice = flat(["f", "w"]);
+        twice[1].output = vec!["v".into()];
+        twice.push(node("MatMul", "m", &["x", "v"], &["y"]));
+        assert!(
+            refusal(twice, stored(192), 13)
+                .ends_with("one of its sides holds one number per image")
+        );
     }
 
     #[test]

@@ -17,7 +17,9 @@ pub(super) fn dropout(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.attributes.ignore("ratio");
     call.attributes.ignore("seed");
     let training = call.integers(2, "training_mode")?;
-    if training.is_some_and(|training| training != [0]) {
+    let drops_nothing = training.is_none_or(|training| training == [0])
+        || call.tensor(1, "ratio")?.is_some_and(|ratio| matches!(ratio.values(), Ok(&[0.0])));
+    if !drops_nothing {
         let reason = "it is in training mode; export the model in evaluation mode";
         return Err(Refusal::unsupported(reason));
     }
@@ -72,17 +74,36 @@ mod tests {
         assert_eq!(missing, "Cast n: its target type is missing");
     }
 
-    #[test]
-    fn dropout_in_training_is_refused() {
-        let yes = TensorProto {
+    fn training(mode: u8) -> TensorProto {
+        TensorProto {
             name: "t".into(),
             data_type: data_type::BOOL,
-            raw_data: vec![1].into(),
+            raw_data: vec![mode].into(),
             ..TensorProto::default()
-        };
-        let nodes = vec![node("Dropout", "n", &["x", "r", "t"], &["y"])];
-        let refusal = refusal(nodes, vec![reals("r", &[], &[0.5]), yes], 13);
-        assert!(refusal.contains("Dropout n: it is in training mode"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn dropout_in_training_is_refused_unless_it_drops_nothing() {
+        let nodes = |name: &str| vec![node("Dropout", "n", &["x", "r", name], &["y"])];
+        let stored = |ratio: f32, mode| vec![reals("r", &[], &[ratio]), training(mode)];
+        assert_eq!(
+            refusal(nodes("t"), stored(0.5, 1), 13),
+            "one node is not supported:\n  Dropout n: it is in training mode; export the model in \
+             evaluation mode"
+        );
+        assert!(load_nodes(nodes("t"), stored(0.5, 0), 13).is_ok());
+        assert!(load_nodes(nodes("t"), stored(0.0, 1), 13).is_ok());
+        let refusal = refusal(nodes("x"), stored(0.5, 1), 13);
+        assert!(refusal.contains("its training_mode x is computed"), "{refusal}");
+    }
+
+    #[test]
+    fn dropout_has_an_attribute_or_inputs() {
+        let old = node("Dropout", "n", &["x"], &["y"]).with("ratio", Is::Real(0.5));
+        assert!(load_nodes(vec![old], vec![], 7).is_ok());
+        let seeded = node("Dropout", "n", &["x", "r"], &["y"]).with("seed", Is::Integer(3));
+        assert!(load_nodes(vec![seeded], vec![reals("r", &[], &[0.5])], 12).is_ok());
     }
 
     #[test]

@@ -5,14 +5,23 @@ use convscope_runtime::network::ValueId;
 use convscope_runtime::{Divisor, Rounding, Window};
 
 use super::window::window;
-use crate::call::Call;
+use crate::call::{Call, Known, Pooling};
 use crate::refusal::Refusal;
 
 pub(super) fn maximum(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
-    // The order in which a second output would count positions.
-    call.attributes.ignore("storage_order");
-    let (input, window, rounding) = pooled(call)?;
-    call.add(MaxPooling::new(window, rounding)?, &[input])
+    let (pooled, window, rounding) = pooled(call)?;
+    let by_columns = call.attributes.flag("storage_order")? == Some(true);
+    if let Some(&Some(indices)) = call.further.first() {
+        if by_columns {
+            let reason = format!(
+                "its further output {indices} is used, and counts cells column by column \
+                 (storage_order = 1)"
+            );
+            return Err(Refusal::unsupported(reason));
+        }
+        call.give(indices, Known::Switches(Pooling { pooled, window, rounding }));
+    }
+    call.add(MaxPooling::new(window, rounding)?, &[pooled])
 }
 
 pub(super) fn average(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
@@ -71,13 +80,41 @@ mod tests {
     }
 
     #[test]
-    fn positions_of_the_maxima_are_refused_where_they_are_used() {
+    fn positions_of_the_maxima_are_for_unpooling_only() {
         let mut first = pool("MaxPool", &[2, 2], &[2, 2]);
         first.output = vec!["a".into(), "places".into()];
         let unused = vec![first.clone(), node("Relu", "r", &["a"], &["y"])];
         assert_eq!(shape_of(unused, vec![], 13), [1, 3, 4, 4]);
-        let used = vec![first, node("Add", "r", &["a", "places"], &["y"])];
-        assert!(refusal(used, vec![], 13).contains("its further output places is used"));
+        let used = vec![first.clone(), node("Add", "r", &["a", "places"], &["y"])];
+        assert_eq!(
+            refusal(used, vec![], 13),
+            "one node is not supported:\n  Add r: its input places holds the positions of maxima, \
+             which MaxUnpool alone can read"
+        );
+        first.output = vec!["a".into(), "y".into()];
+        assert_eq!(
+            refusal(vec![first.clone()], vec![], 13),
+            "output y: it holds the positions of maxima"
+        );
+        let by_columns = first.with("storage_order", Is::Integer(1));
+        assert_eq!(
+            refusal(vec![by_columns], vec![], 13),
+            "one node is not supported:\n  MaxPool n: its further output y is used, and counts \
+             cells column by column (storage_order = 1)"
+        );
+    }
+
+    #[test]
+    fn automatic_paddings_have_their_odd_cell_behind_or_before() {
+        for (automatic, shape) in [("SAME_UPPER", [1, 3, 4, 8]), ("VALID", [1, 3, 4, 7])] {
+            let node = pool("MaxPool", &[2, 2], &[2, 1]).with("auto_pad", Is::Text(automatic));
+            assert_eq!(shape_of(vec![node], vec![], 13), shape, "{automatic}");
+        }
+        let node = pool("AveragePool", &[2, 2], &[1, 1]).with("auto_pad", Is::Text("SAME"));
+        assert_eq!(refusal(vec![node], vec![], 13), "AveragePool n: its auto_pad is \"SAME\"");
+        let node = pool("AveragePool", &[2, 2], &[1, 1]).with("auto_pad", Is::Text("SAME_LOWER"));
+        let dilated = node.with("dilations", Is::Integers(&[1, 2]));
+        assert!(refusal(vec![dilated], vec![], 19).contains("auto_pad with dilations"));
     }
 
     #[test]
