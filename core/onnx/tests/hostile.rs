@@ -10,11 +10,17 @@ use convscope_runtime::Region;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-const NETWORKS: [&str; 4] = ["alexish", "branching", "depthwise", "residual"];
+/// Files to start from; the last holds windows and normalizations of every form.
+const NETWORKS: [&str; 5] = [
+    "../../tests/fixtures/alexish/model.onnx",
+    "../../tests/fixtures/branching/model.onnx",
+    "../../tests/fixtures/depthwise/model.onnx",
+    "../../tests/fixtures/residual/model.onnx",
+    "tests/windows/opset21.onnx",
+];
 
-fn fixture(name: &str) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
-    fs::read(folder.join(name).join("model.onnx")).unwrap()
+fn fixture(path: &str) -> Vec<u8> {
+    fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 /// Loads a file and asks everything that is asked of a network before it runs. Whether it loads

@@ -89,7 +89,7 @@ fn positions(indices: &Integers, size: [usize; 2]) -> Result<Tensor, Refusal> {
     let cells = rows.saturating_mul(columns).max(1);
     let within = |(at, &index): (usize, &i64)| {
         let index = usize::try_from(index).ok();
-        let place = index.and_then(|index| index.checked_sub(at / cells * area));
+        let place = index.and_then(|index| index.checked_sub((at / cells).saturating_mul(area)));
         match place.filter(|&place| place < area).and_then(|place| u32::try_from(place).ok()) {
             Some(place) => Ok(place),
             None if index.is_some_and(|index| index < channels.saturating_mul(area)) => {
@@ -168,6 +168,8 @@ mod tests {
         let tensor =
             positions(&Integers { shape: [1, 3, 1, 1].into(), values: [3, 4, 10].into() }, [2, 2]);
         assert_eq!(tensor.unwrap().positions().unwrap(), [3, 0, 2]);
+        let far = Integers { shape: [1, 3, 1, 1].into(), values: [3, 4, 10].into() };
+        assert!(positions(&far, [usize::MAX, 2]).is_err());
         assert!(refusal(small(), indices(&[4, 4, 10]), 11).ends_with("values to other channels"));
         for outside in [12, -1] {
             assert_eq!(
