@@ -294,7 +294,7 @@ fn inference_needs_its_tensors_and_known_layers() {
         command
     };
     let words = refusal(infer().arg(&tensor), 1);
-    assert_eq!(words, "error: the model takes 1 input: 2 tensors were given\n");
+    assert_says(&words, &["model.onnx: the model takes 1 input: 2 tensors were given"]);
     let words = refusal(infer().args(["--capture", "/conv1/Cov"]), 1);
     assert_says(&words, &["the model has no layer `/conv1/Cov`", "= help: did you mean `/conv1/"]);
     let words = refusal(infer().args(["--capture", "nothing-like-it"]), 1);

@@ -92,8 +92,8 @@ pub(crate) struct Analyze {
 pub(crate) struct Infer {
     /// The model, an ONNX file
     pub(crate) model: PathBuf,
-    /// Raw tensors (.npy, or ONNX `TensorProto` .pb), in the order of the model's inputs
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    /// Raw tensors (.npy, or ONNX `TensorProto` .pb), one per input of the model, in their order
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// Folder for the results
     #[arg(long, value_name = "DIR")]

@@ -62,6 +62,7 @@ impl script::Workbench for Workbench {
             input: options.input.clone(),
             preprocess,
             labels: options.labels.clone(),
+            given: Vec::new(),
         };
         let model = self.session.load_model(path, &options).map_err(|error| failure(&error))?;
         let description = model.description();

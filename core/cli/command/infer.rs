@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use convscope_data::write_npy;
-use convscope_host::{HostError, Model, ModelOptions, Session};
-use convscope_onnx::OnnxError;
+use convscope_host::ModelOptions;
+use convscope_onnx::Constant;
 use convscope_runtime::Tensor;
 use cpu_time::ProcessTime;
 use serde_json::{Map, Value, json};
@@ -25,10 +24,17 @@ pub(crate) fn execute(
     console: &Console,
 ) -> Result<Outcome, Failure> {
     check_folder(&arguments.out)?;
-    let inputs =
+    let given =
         arguments.input.iter().map(|path| read(path)).collect::<Result<Vec<_>, Failure>>()?;
     let session = session::open_bare(common)?;
-    let model = load(&session, &arguments.model, &inputs)?;
+    let options = ModelOptions { given: given.clone(), ..ModelOptions::default() };
+    let model = session.load_model(&arguments.model, &options)?;
+    let free =
+        given.into_iter().enumerate().filter(|(place, _)| !model.bound().contains_key(place));
+    let inputs = free
+        .map(|(_, value)| value.into_tensor())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Failure::new("invalid_tensor", error.to_string()))?;
     let mut seconds = Vec::new();
     let mut values = Vec::new();
     for _ in 0..arguments.repeat {
@@ -49,21 +55,10 @@ pub(crate) fn execute(
     }
     let mut json = Map::new();
     json.insert("outputs".to_owned(), Value::Array(outputs));
+    let bound = model.bound().values().map(|name| json!(name)).collect();
+    json.insert("bound".to_owned(), Value::Array(bound));
     json.insert("cpu_seconds".to_owned(), json!(seconds));
     Ok(Outcome { text: lines.concat(), json })
-}
-
-/// Loads a model; one that leaves the shape of its input open takes that of the tensor.
-fn load(session: &Session, path: &Path, inputs: &[Tensor]) -> Result<Arc<Model>, Failure> {
-    match session.load_model(path, &ModelOptions::default()) {
-        Err(HostError::Onnx { source: OnnxError::OpenShape { .. }, .. }) => {
-            let input =
-                inputs.first().map(|tensor| tensor.shape().with_batch(1).extents().to_vec());
-            let options = ModelOptions { input, ..ModelOptions::default() };
-            Ok(session.load_model(path, &options)?)
-        }
-        loaded => Ok(loaded?),
-    }
 }
 
 /// Refuses a folder that cannot become one, before the work.
@@ -75,12 +70,13 @@ fn check_folder(out: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Tensor, Failure> {
+fn read(path: &Path) -> Result<Constant, Failure> {
     let kind = path.extension().and_then(|extension| extension.to_str());
     match kind.map(str::to_ascii_lowercase).as_deref() {
         Some("npy") => convscope_data::read_npy(path)
+            .map(Constant::Real)
             .map_err(|error| Failure::new("invalid_tensor", error.to_string())),
-        Some("pb") => convscope_onnx::read_tensor(path)
+        Some("pb") => convscope_onnx::read_constant(path)
             .map_err(|error| Failure::new("invalid_tensor", error.to_string())),
         _ => Err(Failure::new(
             "invalid_tensor",

@@ -9,7 +9,7 @@ use crate::memory::{Cost, bytes_of, items_at_once};
 use crate::{HostError, Model, Session, translate};
 
 impl Session {
-    /// Runs a model forward on raw tensors, one per input in the model's order, and returns the
+    /// Runs a model forward on raw tensors, one per input of its network in order, and returns the
     /// values of the given names; its outputs where none is given.
     ///
     /// # Errors
@@ -78,7 +78,8 @@ fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
         };
         return Err(wrong(what, reason));
     }
-    let batch = inputs.first().map_or(0, |input| input.shape().batch());
+    // A model all of whose inputs are bound has one result.
+    let batch = inputs.first().map_or(1, |input| input.shape().batch());
     for (&id, input) in network.inputs().iter().zip(inputs) {
         let value = network.value(id);
         if *input.shape() != value.shape.with_batch(batch) || batch == 0 {

@@ -2,11 +2,12 @@
 
 mod describe;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use convscope_data::{ContentHash, Preprocessing, Preset, card_of, read_labels};
-use convscope_onnx::LoadOptions;
+use convscope_onnx::{Constant, LoadOptions};
 use convscope_protocol::ModelDescription;
 use convscope_runtime::network::ValueId;
 use convscope_runtime::{Network, Shape};
@@ -22,6 +23,9 @@ pub struct ModelOptions {
     pub preprocess: Option<Preset>,
     /// File of class names, instead of the model card's.
     pub labels: Option<PathBuf>,
+    /// A value of every input, for running the model on them only: the shapes that the file leaves
+    /// open are theirs, and [`Model::bound`] says which of them became constants.
+    pub given: Vec<Constant>,
 }
 
 /// A model that can be looked into.
@@ -29,6 +33,7 @@ pub struct ModelOptions {
 pub struct Model {
     path: PathBuf,
     network: Network,
+    bound: BTreeMap<usize, String>,
     score: ValueId,
     probability: Option<ValueId>,
     preprocessing: Option<Preprocessing>,
@@ -55,7 +60,7 @@ impl Model {
         weights: Weights,
     ) -> Result<Self, HostError> {
         let input_shapes = options.input.iter().cloned().collect();
-        let load_options = LoadOptions { input_shapes };
+        let load_options = LoadOptions { input_shapes, given: options.given.clone() };
         let loaded = match weights {
             Weights::Loaded => convscope_onnx::load(path, &load_options),
             Weights::Skipped => convscope_onnx::outline(path, &load_options),
@@ -79,6 +84,7 @@ impl Model {
         let preprocessing = preset.or(card.map(|card| card.preprocessing));
         let mut model = Self { weights, ..Self::new(path, network, score) };
         model.probability = loaded.probability;
+        model.bound = loaded.bound;
         model.description.probability =
             loaded.probability.map(|id| model.network.name_of(id).to_owned());
         model.description.hash = hash;
@@ -100,6 +106,7 @@ impl Model {
         Self {
             path: path.to_owned(),
             network,
+            bound: BTreeMap::new(),
             score,
             probability: None,
             preprocessing: None,
@@ -155,6 +162,12 @@ impl Model {
     /// Returns the network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Returns the names of the inputs whose given values are constants of the network, by their
+    /// place among the model's inputs. The network takes the others.
+    pub fn bound(&self) -> &BTreeMap<usize, String> {
+        &self.bound
     }
 
     /// Returns how pictures become the model's input, where something says it.

@@ -59,6 +59,8 @@ pub(crate) struct Workbench<'m> {
     pub(crate) placed: BTreeMap<String, ValueId>,
     /// Number of elements that constant folding may still make.
     pub(crate) left: Cell<usize>,
+    /// Names of computed values that operators want to be constant.
+    pub(crate) demanded: &'m RefCell<BTreeSet<String>>,
 }
 
 impl<'m> Workbench<'m> {
@@ -67,6 +69,7 @@ impl<'m> Workbench<'m> {
         batch: usize,
         store: &'m Store,
         values: &'m BTreeSet<&'m str>,
+        demanded: &'m RefCell<BTreeSet<String>>,
     ) -> Self {
         Self {
             builder: NetworkBuilder::default(),
@@ -76,16 +79,24 @@ impl<'m> Workbench<'m> {
             values,
             placed: BTreeMap::new(),
             left: Cell::new(FOLDED_ELEMENTS),
+            demanded,
         }
     }
 
-    /// Makes a constant a value of the network, once.
+    /// Makes a constant a value of the network, once for every shape in which it is used.
     pub(crate) fn place(&mut self, name: &str, tensor: Tensor) -> Result<ValueId, Refusal> {
-        if let Some(&id) = self.placed.get(name) {
-            return Ok(id);
+        let mut own = name.to_owned();
+        while let Some(&id) = self.placed.get(&own) {
+            if self.builder.shape(id) == tensor.shape() {
+                return Ok(id);
+            }
+            own.push('_');
+            while self.values.contains(own.as_str()) {
+                own.push('_');
+            }
         }
-        let id = self.builder.constant(name, tensor)?;
-        self.placed.insert(name.to_owned(), id);
+        let id = self.builder.constant(&own, tensor)?;
+        self.placed.insert(own, id);
         Ok(id)
     }
 }
@@ -114,6 +125,22 @@ impl<'m> Call<'_, 'm> {
     /// Returns an operand, if it is there.
     pub(crate) fn operand(&self, index: usize) -> Option<&Operand<'m>> {
         self.operands.get(index)?.as_ref()
+    }
+
+    /// Returns the number of axes of an operand, if it is there and known.
+    pub(crate) fn rank(&self, index: usize) -> Option<usize> {
+        match &self.operand(index)?.known {
+            Known::Constant(constant) => Some(constant.shape().rank()),
+            Known::Computed(id) => Some(self.bench.builder.shape(*id).rank()),
+            Known::Lost | Known::Switches(_) => None,
+        }
+    }
+
+    /// Puts a constant in the place of an operand.
+    pub(crate) fn replace(&mut self, index: usize, constant: Constant) {
+        if let Some(Some(operand)) = self.operands.get_mut(index) {
+            operand.known = Known::Constant(constant);
+        }
     }
 
     /// Refuses more operands than the operator has.
@@ -160,9 +187,21 @@ impl<'m> Call<'_, 'm> {
         match self.operand(index) {
             None => Ok(None),
             Some(Operand { known: Known::Constant(constant), .. }) => Ok(Some(constant)),
-            Some(Operand { name, .. }) => Err(Refusal::unsupported(format!(
-                "its {what} {name} is computed; only a stored one is supported"
-            ))),
+            Some(operand) => {
+                self.demand(operand);
+                let name = operand.name;
+                Err(Refusal::unsupported(format!(
+                    "its {what} {name} is computed; only a stored one is supported"
+                )))
+            }
+        }
+    }
+
+    /// Notes that an operand must be constant: an input of the model whose value is given is bound
+    /// then.
+    pub(crate) fn demand(&self, operand: &Operand<'_>) {
+        if matches!(operand.known, Known::Computed(_)) {
+            self.bench.demanded.borrow_mut().insert(operand.name.to_owned());
         }
     }
 

@@ -192,7 +192,8 @@ fn integers(values: Vec<i64>) -> Elements {
     Elements::Integer(values.into())
 }
 
-fn is_real(kind: i32) -> bool {
+/// Says whether a type is one of real numbers.
+pub(crate) fn is_real(kind: i32) -> bool {
     [data_type::BFLOAT16, data_type::DOUBLE, data_type::FLOAT, data_type::FLOAT16].contains(&kind)
 }
 

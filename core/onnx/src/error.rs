@@ -41,7 +41,7 @@ pub enum OnnxError {
     },
     /// The model needs an operator set that is not known here.
     #[error(
-        "the model uses operator set {version}; 7 to 25 are supported: convert it with onnx.version_converter or export it anew"
+        "the model uses operator set {version}; 1 to 25 are supported: convert it with onnx.version_converter or export it anew"
     )]
     OperatorSet {
         /// Version of the default operator set.
@@ -142,6 +142,14 @@ pub enum OnnxError {
         /// How many shapes were given.
         actual: usize,
     },
+    /// Values were given for another number of inputs than the model has.
+    #[error("the model takes {}: {} given", inputs(*expected), tensors(*actual))]
+    InputCount {
+        /// How many inputs there are.
+        expected: usize,
+        /// How many values were given.
+        actual: usize,
+    },
     /// No value or layer has this name.
     #[error("the model has no layer or value {name:?}{}", similar(nearest))]
     UnknownName {
@@ -153,6 +161,20 @@ pub enum OnnxError {
     /// The layers do not fit together.
     #[error(transparent)]
     Network(#[from] NetworkError),
+}
+
+fn inputs(count: usize) -> String {
+    match count {
+        1 => "1 input".into(),
+        count => format!("{count} inputs"),
+    }
+}
+
+fn tensors(count: usize) -> String {
+    match count {
+        1 => "1 tensor was".into(),
+        count => format!("{count} tensors were"),
+    }
 }
 
 fn similar(nearest: &[String]) -> String {

@@ -10,6 +10,7 @@
 mod attributes;
 mod call;
 mod constant;
+mod early_form;
 mod elements;
 mod error;
 mod external;
@@ -33,5 +34,6 @@ mod tensor;
 mod testing;
 mod wire;
 
+pub use constant::{Constant, Integers};
 pub use error::{OnnxError, UnsupportedNode, UnsupportedNodes};
-pub use load::{LoadOptions, LoadedModel, load, load_bytes, outline, read_tensor};
+pub use load::{LoadOptions, LoadedModel, load, load_bytes, outline, read_constant, read_tensor};

@@ -1,18 +1,21 @@
 //! From a file to a network.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use convscope_runtime::network::ValueId;
-use convscope_runtime::{Network, Tensor};
+use convscope_runtime::{BackendError, Network, Tensor};
 
 use crate::call::Workbench;
 use crate::constant::Constant;
+use crate::input::{self, Input};
 use crate::loader::Loader;
 use crate::proto::{ModelProto, TensorProto};
 use crate::source::Source;
 use crate::store::{Reading, Store};
 use crate::wire::Message;
-use crate::{OnnxError, graph, input, names, reader, scores, tensor};
+use crate::{OnnxError, graph, names, reader, scores, tensor};
 
 /// What a caller may decide about a model.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,14 @@ pub struct LoadOptions {
     /// The shape of every input, batch included, in the order of the model's inputs; empty for the
     /// shapes that the file states.
     pub input_shapes: Vec<Vec<usize>>,
+    /// A value of every input, in the order of the model's inputs; empty where they are not known.
+    ///
+    /// Extents that the file leaves open are then those of the values, and an input that cannot be
+    /// one value per image is bound: its value becomes a constant of the network. Bound are
+    /// integers, a real input whose extent in the file's batch is not that of the other inputs, and
+    /// a real input that a node wants to know before anything runs, such as the weights of a
+    /// convolution.
+    pub given: Vec<Constant>,
 }
 
 /// A model, ready to run.
@@ -27,6 +38,9 @@ pub struct LoadOptions {
 pub struct LoadedModel {
     /// Its layers.
     pub network: Network,
+    /// Names of the inputs that were bound, by their place among the model's inputs. The network
+    /// takes the others.
+    pub bound: BTreeMap<usize, String>,
     /// The scores: what a final softmax reads, or the first output where there is none.
     pub scores: ValueId,
     /// The value that holds probabilities, if the model computes them itself.
@@ -114,17 +128,28 @@ fn read(
             help: "store them densely",
         });
     }
-    let inputs = input::of(graph, &options.input_shapes)?;
     let store = Store::new(file, folder, reading);
     let resolved = graph::resolve(graph)?;
-    let batch = inputs.first().map_or(1, |input| input.batch);
-    let bench = Workbench::new(operator_set, batch, &store, &resolved.values);
-    let (network, outputs) = Loader::new(graph, &resolved, bench).run(&inputs)?;
+    let demanded = RefCell::new(BTreeSet::new());
+    let (inputs, (network, outputs)) = loop {
+        let inputs = input::of(graph, options, &demanded.borrow())?;
+        let batch = inputs.computed.first().map_or(1, |input| input.batch);
+        let bench = Workbench::new(operator_set, batch, &store, &resolved.values, &demanded);
+        let loaded = Loader::new(graph, &resolved, bench).run(&inputs);
+        // What was computed and is wanted as a constant is bound in the next round, if it is given.
+        let wanted = |input: &Input<'_>| demanded.borrow().contains(input.name);
+        let more = !options.given.is_empty() && inputs.computed.iter().any(wanted);
+        if loaded.is_ok() || !more {
+            break (inputs, loaded?);
+        }
+    };
+    let named = |(&place, (name, _)): (&usize, &(&str, Constant))| (place, (*name).to_owned());
+    let bound = inputs.bound.iter().map(named).collect();
     let (scores, probability) = scores::find(&network, &outputs);
     let producer = format!("{} {}", model.producer_name, model.producer_version);
     let producer = producer.trim().to_owned();
     let files = store.files();
-    Ok(LoadedModel { network, scores, probability, producer, opset: operator_set, files })
+    Ok(LoadedModel { network, bound, scores, probability, producer, opset: operator_set, files })
 }
 
 /// Reads a tensor from a file that holds one ONNX `TensorProto`.
@@ -132,25 +157,36 @@ fn read(
 /// # Errors
 /// Fails when the file cannot be read, is damaged or holds another type.
 pub fn read_tensor(path: &Path) -> Result<Tensor, OnnxError> {
+    let failed = |error: BackendError| {
+        let name = path.display().to_string();
+        OnnxError::Tensor { name, reason: error.to_string() }
+    };
+    read_constant(path)?.into_tensor().map_err(failed)
+}
+
+/// Reads a tensor from a file that holds one ONNX `TensorProto`; integers stay integers.
+///
+/// # Errors
+/// As [`read_tensor`].
+pub fn read_constant(path: &Path) -> Result<Constant, OnnxError> {
     let file = Source::open(path)?;
     let proto: TensorProto = reader::decode(&file, Message::Tensor)?;
-    match tensor::read(&proto, &Store::new(file, folder_of(path), Reading::Values))? {
-        Constant::Real(tensor) => Ok(tensor),
-        Constant::Integer(list) => {
-            let values = list.values.iter().map(|&value| value as f32).collect();
-            Tensor::new(list.shape, values)
-                .map_err(|error| OnnxError::Tensor { name: proto.name, reason: error.to_string() })
-        }
-    }
+    tensor::read(&proto, &Store::new(file, folder_of(path), Reading::Values))
 }
 
 /// Returns the version of the default operator set.
 fn operator_set(model: &ModelProto) -> Result<i64, OnnxError> {
     let default = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let mut versions = model.opset_import.iter().filter(|set| default(&set.domain));
-    // Files before IR version 3 do not state one, which means 1.
-    let version = versions.next().map_or(1, |set| set.version);
-    if (7..=25).contains(&version) { Ok(version) } else { Err(OnnxError::OperatorSet { version }) }
+    let version = match model.opset_import.iter().find(|set| default(&set.domain)) {
+        Some(set) => set.version,
+        // Files before IR version 3 cannot state one, which means 1.
+        None if model.ir_version < 3 => 1,
+        None => {
+            let reason = "it does not say which operator set it uses".into();
+            return Err(OnnxError::Damaged { reason });
+        }
+    };
+    if (1..=25).contains(&version) { Ok(version) } else { Err(OnnxError::OperatorSet { version }) }
 }
 
 #[cfg(test)]
@@ -176,15 +212,20 @@ mod tests {
 
     #[test]
     fn other_operator_sets_are_refused() {
-        for version in [6, 26] {
+        for version in [0, 26] {
             let error = load(&model_of(relu(), version)).unwrap_err().to_string();
-            let start = format!("the model uses operator set {version}; 7 to 25 are supported");
+            let start = format!("the model uses operator set {version}; 1 to 25 are supported");
             assert!(error.starts_with(&start), "{error}");
         }
         let domain = "ai.onnx.ml".into();
         let opset_import = vec![OperatorSetIdProto { domain, version: 13 }];
-        let error = load(&ModelProto { opset_import, ..model(relu()) }).unwrap_err();
-        assert!(matches!(error, OnnxError::OperatorSet { version: 1 }), "{error}");
+        let unstated = ModelProto { opset_import, ..model(relu()) };
+        assert_eq!(
+            load(&unstated).unwrap_err().to_string(),
+            "the file is damaged or not ONNX: it does not say which operator set it uses"
+        );
+        let early = ModelProto { ir_version: 2, ..unstated };
+        assert_eq!(load(&early).unwrap().opset, 1);
     }
 
     #[test]
@@ -242,6 +283,30 @@ mod tests {
         let weight = model.network.nodes()[0].layer.parameter("weight").unwrap();
         assert_eq!(weight.values().unwrap(), [1.0, 2.0, 3.0]);
         assert_eq!(model.files, [folder.path().canonicalize().unwrap().join("weights.bin")]);
+    }
+
+    #[test]
+    fn an_input_that_a_node_wants_to_be_constant_is_bound_to_the_value_given() {
+        let nodes = vec![
+            node("Conv", "conv", &["x", "w"], &["c"]),
+            node("Add", "add", &["c", "x"], &["y"]),
+        ];
+        let mut graph = graph(nodes, "x", "y");
+        graph.input.push(value_info("w", &[1, 3, 1, 1]));
+        let bytes = model(graph).encode_to_vec();
+        let given = |extents: &[usize]| Constant::Real(Tensor::filled(extents, 2.0));
+        let given = vec![given(&[4, 3, 8, 8]), given(&[1, 3, 1, 1])];
+        let load = |given| {
+            let options = LoadOptions { given, ..LoadOptions::default() };
+            load_bytes(bytes.clone(), Path::new(""), &options)
+        };
+        let model = load(given).unwrap();
+        assert_eq!(model.bound, BTreeMap::from([(1, "w".to_owned())]));
+        assert_eq!(model.network.inputs().len(), 1);
+        let weight = model.network.nodes()[0].layer.parameter("weight").unwrap();
+        assert_eq!(weight.values().unwrap(), [2.0; 3]);
+        let words = load(Vec::new()).unwrap_err().to_string();
+        assert!(words.contains("its weight w is computed"), "{words}");
     }
 
     /// A model whose one weight is large, and its values.

@@ -11,11 +11,11 @@ use crate::call::{Call, Known, Operand, Workbench};
 use crate::constant::Constant;
 use crate::error::{UnsupportedNode, UnsupportedNodes};
 use crate::graph::{Graph, GraphNode};
-use crate::input::Input;
+use crate::input::Inputs;
 use crate::names::Aliases;
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::refusal::Refusal;
-use crate::{OnnxError, fold, operator, tensor};
+use crate::{OnnxError, early_form, fold, operator, tensor};
 
 /// Turns the nodes of a graph into layers.
 pub(crate) struct Loader<'a, 'm> {
@@ -46,13 +46,13 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
     ///
     /// # Errors
     /// Lists all nodes that are not supported, or stops at the first that is invalid.
-    pub(crate) fn run(
-        mut self,
-        inputs: &[Input<'m>],
-    ) -> Result<(Network, Vec<ValueId>), OnnxError> {
-        for input in inputs {
+    pub(crate) fn run(mut self, inputs: &Inputs<'m>) -> Result<(Network, Vec<ValueId>), OnnxError> {
+        for input in &inputs.computed {
             let id = self.bench.builder.input(input.name, input.shape.clone())?;
             self.known.insert(input.name, Known::Computed(id));
+        }
+        for (name, constant) in inputs.bound.values() {
+            self.known.insert(name, Known::Constant(constant.clone()));
         }
         for node in &self.graph.nodes {
             if let Err(refusal) = self.convert(node) {
@@ -118,10 +118,12 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             operands,
             bench: &mut self.bench,
         };
+        early_form::modernize(operator, &mut call)?;
         let known = match (fold::evaluate(operator, &call)?, operator::find(operator)) {
             (Some(constant), _) => Known::Constant(constant),
             (None, Some(convert)) => Known::Computed(convert(&mut call)?),
             (None, None) => {
+                call.operands.iter().flatten().for_each(|operand| call.demand(operand));
                 return Err(Refusal::unsupported("the operator is supported on constants only"));
             }
         };
