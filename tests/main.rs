@@ -8,6 +8,7 @@
 
 mod architecture;
 mod fixtures;
+mod mistakes;
 mod refusals;
 mod report;
 mod squeezenet;

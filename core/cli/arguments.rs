@@ -52,6 +52,8 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Run one analysis without a script and write its report
     Analyze(Analyze),
+    /// Find the mistakes of an analysis script without running it
+    Check(Check),
     /// Run a model on raw tensors and write what comes out as .npy files
     Infer(Infer),
     /// Show the layers of a model: shapes, receptive fields, parameters, multiply-adds
@@ -85,6 +87,16 @@ pub(crate) struct Analyze {
     /// Folder for the report
     #[arg(long, value_name = "DIR", default_value = "report")]
     pub(crate) out: PathBuf,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The script
+    pub(crate) script: PathBuf,
+    /// Fill in an option of the script; values are JSON or plain strings
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 /// Arguments of `infer`.

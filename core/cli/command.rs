@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod analyze;
+pub(crate) mod check;
 pub(crate) mod infer;
 pub(crate) mod inspect;
 pub(crate) mod plugins;
@@ -30,6 +31,7 @@ pub(crate) fn execute(
 ) -> Result<Outcome, Failure> {
     match command {
         Command::Analyze(arguments) => analyze::execute(arguments, common, console),
+        Command::Check(arguments) => check::execute(arguments, common, console),
         Command::Infer(arguments) => infer::execute(arguments, common, console),
         Command::Inspect(arguments) => inspect::execute(arguments, common),
         Command::Plugins(arguments) => plugins::execute(arguments, common, console),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::text::folded;
 
@@ -19,6 +20,9 @@ pub(crate) struct Failure {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) help: Option<String>,
+    /// Everything that is wrong with a script, each with its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mistakes: Option<Box<Value>>,
     /// The failure as rendered for a terminal, where a source excerpt helps.
     #[serde(skip)]
     pub(crate) rendered: Option<Box<str>>,
@@ -48,6 +52,7 @@ impl Failure {
             message: message.into(),
             key: None,
             help: None,
+            mistakes: None,
             rendered: None,
             exit: Exit::Failed,
         }

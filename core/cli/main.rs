@@ -11,6 +11,7 @@ mod console;
 mod excerpt;
 mod failure;
 mod provenance;
+mod script;
 mod session;
 mod settings;
 mod size;

@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convscope_data::Preset;
 use convscope_host::{Argument, Control, HostError, ImageSet, Model, Session};
-use convscope_protocol::{Findings, ModelDescription, PluginDescriptor};
+use convscope_protocol::{Findings, ModelDescription, ParameterError, PluginDescriptor, Role};
 use convscope_report::Ingredient;
 use convscope_script as script;
+use serde_json::Value;
 
 use crate::console::{self, Console};
 
@@ -18,6 +19,15 @@ pub(crate) struct Workbench {
     session: Arc<Session>,
     console: Arc<Console>,
     loaded: Arc<Mutex<Loaded>>,
+    /// Models that were read to check the script, and that it has not loaded yet.
+    read_before: Mutex<Vec<Read>>,
+}
+
+/// A model that was read.
+struct Read {
+    path: PathBuf,
+    options: script::ModelOptions,
+    model: Arc<Model>,
 }
 
 /// What a script loaded, in order, each once.
@@ -32,7 +42,7 @@ pub(crate) struct Loaded {
 impl Workbench {
     /// Answers with a session.
     pub(crate) fn new(session: Arc<Session>, console: Arc<Console>) -> Self {
-        Self { session, console, loaded: Arc::default() }
+        Self { session, console, loaded: Arc::default(), read_before: Mutex::default() }
     }
 
     /// Returns what was loaded so far.
@@ -47,24 +57,47 @@ impl script::Workbench for Workbench {
         plugins.iter().map(|plugin| plugin.descriptor().clone()).collect()
     }
 
+    fn presets(&self) -> Vec<String> {
+        Preset::ALL.iter().map(ToString::to_string).collect()
+    }
+
+    fn outline(
+        &self,
+        path: &Path,
+        options: &script::ModelOptions,
+    ) -> Result<Arc<dyn script::ModelOutline>, script::Failure> {
+        let model = self.read(path, options)?;
+        let (path, options) = (path.to_owned(), options.clone());
+        self.read_before().push(Read { path, options, model: Arc::clone(&model) });
+        Ok(Arc::new(Outline(model)))
+    }
+
+    fn check_images(
+        &self,
+        sources: &[PathBuf],
+        options: &script::ImageOptions,
+    ) -> Result<(), script::Failure> {
+        // Tensors are read as a whole: that is left to the call.
+        let is_tensor = |path: &&PathBuf| {
+            path.extension().is_some_and(|extension| extension == "npy" || extension == "pb")
+        };
+        let sources: Vec<PathBuf> =
+            sources.iter().filter(|path| !is_tensor(path)).cloned().collect();
+        self.list(&sources, options).map(|_| ())
+    }
+
     fn load_model(
         &self,
         path: &Path,
         options: &script::ModelOptions,
     ) -> Result<Arc<dyn script::ScriptModel>, script::Failure> {
-        let preprocess = match &options.preprocess {
-            Some(name) => Some(name.parse::<Preset>().map_err(|error| {
-                script::Failure::new("invalid_parameter", error.to_string()).with_key("preprocess")
-            })?),
-            None => None,
+        let mut read = self.read_before();
+        let is_this = |known: &Read| known.path == path && known.options == *options;
+        let model = match read.iter().position(is_this) {
+            Some(index) => read.swap_remove(index).model,
+            None => self.read(path, options)?,
         };
-        let options = convscope_host::ModelOptions {
-            input: options.input.clone(),
-            preprocess,
-            labels: options.labels.clone(),
-            given: Vec::new(),
-        };
-        let model = self.session.load_model(path, &options).map_err(|error| failure(&error))?;
+        drop(read);
         let description = model.description();
         let ingredient =
             Ingredient { name: description.name.clone(), hash: description.hash.clone() };
@@ -78,12 +111,7 @@ impl script::Workbench for Workbench {
         sources: &[PathBuf],
         options: &script::ImageOptions,
     ) -> Result<Arc<dyn script::ScriptImages>, script::Failure> {
-        let given =
-            convscope_host::ImageOptions { limit: options.limit, labels: options.labels.clone() };
-        let set = self.session.load_images(sources, &given).map_err(|error| failure(&error))?;
-        for entry in set.entries() {
-            options.reach.check(entry.path())?;
-        }
+        let set = self.list(sources, options)?;
         let hash = set.hash(&*self.console).map_err(|error| failure(&error))?.to_owned();
         let name = sources.iter().find_map(|source| source.file_name());
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -109,14 +137,79 @@ impl script::Workbench for Workbench {
 }
 
 impl Workbench {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Loaded> {
+    /// Reads a model.
+    fn read(
+        &self,
+        path: &Path,
+        options: &script::ModelOptions,
+    ) -> Result<Arc<Model>, script::Failure> {
+        let preprocess = match &options.preprocess {
+            Some(name) => Some(name.parse::<Preset>().map_err(|error| {
+                script::Failure::new("invalid_parameter", error.to_string()).with_key("preprocess")
+            })?),
+            None => None,
+        };
+        check_card(path, &options.reach)?;
+        let given = convscope_host::ModelOptions {
+            input: options.input.clone(),
+            preprocess,
+            labels: options.labels.clone(),
+            given: Vec::new(),
+        };
+        self.session.load_model(path, &given).map_err(|error| failure(&error))
+    }
+
+    fn list(
+        &self,
+        sources: &[PathBuf],
+        options: &script::ImageOptions,
+    ) -> Result<Arc<ImageSet>, script::Failure> {
+        let given =
+            convscope_host::ImageOptions { limit: options.limit, labels: options.labels.clone() };
+        let set = self.session.load_images(sources, &given).map_err(|error| failure(&error))?;
+        for entry in set.entries() {
+            options.reach.check(entry.path())?;
+        }
+        Ok(set)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn read_before(&self) -> MutexGuard<'_, Vec<Read>> {
+        self.read_before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Checks that the card of a model, and the labels that the card names, may be read.
+fn check_card(model: &Path, reach: &script::Reach) -> Result<(), script::Failure> {
+    let card = model.with_extension("toml");
+    if !card.exists() {
+        return Ok(());
+    }
+    reach.check(&card)?;
+    // A card that cannot be read is the model's failure, which says more.
+    let labels = convscope_data::card_of(model).ok().flatten().and_then(|card| card.labels);
+    labels.map_or(Ok(()), |labels| reach.check(&labels).map(|_| ()))
 }
 
 fn remember(list: &mut Vec<Ingredient>, ingredient: Ingredient) {
     if !list.contains(&ingredient) {
         list.push(ingredient);
+    }
+}
+
+/// What is known of a model before a script runs.
+struct Outline(Arc<Model>);
+
+impl script::ModelOutline for Outline {
+    fn description(&self) -> &ModelDescription {
+        self.0.description()
+    }
+
+    fn check(&self, role: Role, path: &str, value: &Value) -> Result<(), ParameterError> {
+        self.0.check(role, path, value)
     }
 }
 

@@ -1,10 +1,9 @@
 //! `convscope run`: a script, and the report it makes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use convscope_report::{Entry, check_folder};
-use convscope_script::{ScriptError, ScriptOptions, Workbench as _};
+use convscope_script::{ScriptOptions, Workbench as _};
 
 use super::Outcome;
 use crate::arguments::{Common, Run};
@@ -12,7 +11,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::provenance::{self, Clock};
 use crate::workbench::Workbench;
-use crate::{excerpt, session, settings, written};
+use crate::{script, session, written};
 
 /// Runs a script and writes its report.
 pub(crate) fn execute(
@@ -21,25 +20,17 @@ pub(crate) fn execute(
     console: &Arc<Console>,
 ) -> Result<Outcome, Failure> {
     let clock = Clock::start();
-    let settings = settings::pairs(&arguments.set)?;
     check_folder(&arguments.out).map_err(|error| written::failure(&error))?;
     let session = Arc::new(session::open(common, console)?);
     let workbench = Arc::new(Workbench::new(Arc::clone(&session), Arc::clone(console)));
     let options = ScriptOptions {
-        settings,
-        working_folder: working_folder()?,
-        library: library(),
         max_operations: arguments.max_operations,
-        ..ScriptOptions::default()
+        ..script::options(&arguments.set)?
     };
     let handle = Arc::clone(&workbench) as Arc<dyn convscope_script::Workbench>;
     let result = convscope_script::run(&arguments.script, handle, &options);
     console.clear();
-    let outcome = result.map_err(|error| match error {
-        ScriptError::Cancelled => Failure::interrupted(),
-        ScriptError::Mistake(diagnostic) => excerpt::failure(&diagnostic),
-        other => Failure::new("script", other.to_string()),
-    })?;
+    let outcome = result.map_err(script::failure)?;
     for warning in &outcome.warnings {
         console.warn(warning);
     }
@@ -57,16 +48,4 @@ pub(crate) fn execute(
 
 fn hash(text: &str) -> String {
     convscope_data::ContentHash::of_bytes(text.as_bytes()).to_string()
-}
-
-fn working_folder() -> Result<PathBuf, Failure> {
-    std::env::current_dir()
-        .map_err(|error| Failure::new("folder", format!("no working folder: {error}")))
-}
-
-/// Returns where an installation keeps its scripts.
-fn library() -> Vec<PathBuf> {
-    let program = std::env::current_exe().and_then(|path| path.canonicalize());
-    let folder = program.ok().and_then(|path| Some(path.parent()?.to_owned()));
-    folder.map(|folder| folder.join("../share/convscope/scripts")).into_iter().collect()
 }

@@ -194,6 +194,21 @@ fn hash_of(values: &Values) -> Result<String, HostError> {
     })
 }
 
+impl Model {
+    /// Checks a value that stands for a layer or a class; `path` says in messages which value it is.
+    ///
+    /// # Errors
+    /// Says what is wrong, and what was probably meant.
+    pub fn check(&self, role: Role, path: &str, value: &Value) -> Result<(), ParameterError> {
+        let place = Place { role, key: path, path, index: 0 };
+        match role {
+            Role::Layer => layer(self, &place, &mut value.clone()),
+            Role::Target => target(self, &place, &mut value.clone()),
+            Role::Callback | Role::Dataset | Role::Model | Role::Tensor => Ok(()),
+        }
+    }
+}
+
 /// Replaces any name of a layer by the one that the model's description uses.
 fn layer(model: &Model, place: &Place<'_>, value: &mut Value) -> Result<(), ParameterError> {
     let Value::String(name) = &*value else { return Ok(()) };

@@ -1,154 +1,107 @@
-//! Mistakes that can be seen without running a script: unknown functions and analyses, unknown
-//! keys in literal maps of parameters and options.
+//! Mistakes that can be seen without running a script, all at once: unknown names, wrong arguments,
+//! parameters and their values, files that are missing, layers and classes that a model lacks.
 //!
-//! Nothing is reported that could still turn out right: a map may hold a function under any name,
-//! so a method is unknown only when its name occurs nowhere else in the script.
+//! Nothing is reported that could still turn out right. What code may be skipped, or whose failure
+//! is caught, says about files and models is left to the call; so is every value that is computed.
+
+mod call;
+mod catalogue;
+mod facts;
+mod handle;
+mod known;
+mod loading;
+mod names;
+mod parameters;
+mod program;
+mod tree;
+mod walk;
 
 use std::collections::BTreeSet;
 
 use convscope_protocol::{PluginDescriptor, Schema};
-use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Ident, Position, Stmt};
+use rhai::{Engine, ImmutableString, Position};
 
-use crate::Failure;
-use crate::register::{OPTION_KEYS, unknown_analysis, unknown_option};
-use crate::suggest::did_you_mean;
+pub(crate) use catalogue::Catalogue;
+use facts::Facts;
+use program::{Parsed, Script};
+pub(crate) use program::{Program, Reader};
+pub(crate) use tree::literal_key;
+use walk::{Mood, Walker};
 
-/// Names that the engine knows without a function of that name being registered.
-const BUILT_IN: [&str; 9] =
-    ["Fn", "call", "curry", "debug", "eval", "is_def_fn", "is_def_var", "is_shared", "type_of"];
+use crate::state::State;
+use crate::{Failure, register};
 
-/// Finds the first mistake of a script, in the order of its text.
-pub(crate) fn first_mistake(
-    engine: &Engine,
-    tree: &AST,
-    plugins: &[PluginDescriptor],
-) -> Option<(Failure, Position)> {
-    let names = Names::of(engine, tree);
-    let mut mistakes = Vec::new();
-    tree.walk(&mut |path: &[ASTNode<'_>]| {
-        if let Some(call) = Call::at(path.last()) {
-            mistakes.extend(call.mistakes(&names, plugins));
-        }
-        true
-    });
-    mistakes.into_iter().min_by_key(|(_, position)| *position)
+/// A mistake, and where it is.
+pub(crate) struct Mistake {
+    /// The number of the script.
+    pub(crate) script: usize,
+    pub(crate) position: Position,
+    pub(crate) failure: Failure,
 }
 
-/// Finds where a key is written in a literal map that is an argument of a call: the position of the
-/// key, or of its value.
-pub(crate) fn literal_key(tree: &AST, call: Position, key: &str) -> Option<(Position, Position)> {
-    let mut found = None;
-    tree.walk(&mut |path: &[ASTNode<'_>]| {
-        if let Some(this) = Call::at(path.last())
-            && this.position == call
+/// What runs as a whole: the statements of a script outside of functions, or a function by its
+/// name and number of parameters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    Script(usize),
+    Function(usize, ImmutableString, usize),
+}
+
+/// What all parts of a check look at.
+struct Check<'a> {
+    state: &'a State,
+    engine: &'a Engine,
+    catalogue: Catalogue,
+    program: &'a Program,
+    /// What all scripts together say about their names.
+    facts: Facts,
+    /// Functions that take options, with the schema of those.
+    options: Vec<(&'static str, Schema)>,
+    /// Presets of preprocessing.
+    presets: BTreeSet<String>,
+}
+
+/// Finds the mistakes of a script and of what it imports, in the order of their text.
+pub(crate) fn mistakes(program: &Program, engine: &Engine, state: &State) -> Vec<Mistake> {
+    let presets = state.workbench.presets();
+    let check = Check {
+        state,
+        engine,
+        catalogue: Catalogue::of(engine),
+        program,
+        facts: Facts::of(&program.parsed()),
+        options: register::options(&presets),
+        presets: presets.into_iter().collect(),
+    };
+    let mut mistakes = check.walk();
+    for (number, script) in program.scripts.iter().enumerate() {
+        let has_some = mistakes.iter().any(|mistake| mistake.script == number);
+        if let (Ok(Parsed { refused: Some((failure, position)), .. }), false) =
+            (&script.parsed, has_some)
         {
-            let entries = this.maps().flat_map(|(_, entries)| entries);
-            found = entries
-                .filter(|(name, _)| name.name == key)
-                .map(|(name, value)| (name.pos, value.start_position()))
-                .next()
-                .or(found);
+            let (failure, position) = (failure.clone(), *position);
+            mistakes.push(Mistake { script: number, position, failure });
         }
-        found.is_none()
+    }
+    mistakes.sort_by(|a, b| {
+        (a.script, a.position, &a.failure.message).cmp(&(b.script, b.position, &b.failure.message))
     });
-    found
-}
-
-/// Returns the names of options that a script asks for; nothing when one of them is computed, or
-/// other scripts are imported.
-pub(crate) fn options(tree: &AST) -> Option<BTreeSet<String>> {
-    let mut names = Some(BTreeSet::new());
-    tree.walk(&mut |path: &[ASTNode<'_>]| {
-        if matches!(path.last(), Some(ASTNode::Stmt(Stmt::Import(..)))) {
-            names = None;
-        }
-        if let Some(call) = Call::at(path.last())
-            && call.function.name == "option"
-        {
-            match call.function.args.first() {
-                Some(Expr::StringConstant(name, _)) => {
-                    names.as_mut().map(|names| names.insert(name.to_string()));
-                }
-                _ => names = None,
-            }
-        }
-        names.is_some()
+    mistakes.dedup_by(|a, b| {
+        (a.script, a.position, &a.failure.message) == (b.script, b.position, &b.failure.message)
     });
-    names
+    mistakes
 }
 
-/// A call in a syntax tree.
-struct Call<'a> {
-    function: &'a FnCallExpr,
-    position: Position,
-    is_method: bool,
-}
-
-impl<'a> Call<'a> {
-    fn at(node: Option<&ASTNode<'a>>) -> Option<Self> {
-        let (function, position, is_method): (&FnCallExpr, _, _) = match node? {
-            ASTNode::Stmt(Stmt::FnCall(call, position))
-            | ASTNode::Expr(Expr::FnCall(call, position)) => (call, *position, false),
-            ASTNode::Expr(Expr::MethodCall(call, position)) => (call, *position, true),
-            _ => return None,
-        };
-        Some(Self { function, position, is_method })
-    }
-
-    /// Returns the literal maps among the arguments.
-    fn maps(&self) -> impl Iterator<Item = (usize, impl Iterator<Item = &'a (Ident, Expr)>)> {
-        self.function.args.iter().enumerate().filter_map(|(index, argument)| match argument {
-            Expr::Map(entries, _) => Some((index, entries.0.iter())),
-            _ => None,
-        })
-    }
-
-    fn mistakes(&self, names: &Names, plugins: &[PluginDescriptor]) -> Vec<(Failure, Position)> {
-        let name = self.function.name.as_str();
-        if self.function.is_operator_call()
-            || self.function.is_qualified()
-            || names.scripted.contains(name)
-            || (self.is_method && names.elsewhere.contains(name))
-        {
-            return Vec::new();
+/// Returns the names of options that a program asks for; nothing when that is a matter of the run.
+pub(crate) fn asked_options(program: &Program) -> Option<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for script in &program.scripts {
+        all.extend(tree::options(&script.parsed.as_ref().ok()?.tree)?);
+        if script.imports.values().any(Result::is_err) {
+            return None;
         }
-        if !names.native.contains(name) && !names.elsewhere.contains(name) {
-            return vec![(self.unknown(names, plugins), self.position)];
-        }
-        let parameters = if self.is_method && self.function.args.len() == 1 {
-            schema(plugins, name)
-        } else {
-            None
-        };
-        let options = OPTION_KEYS.iter().find(|(function, _)| *function == name);
-        let is_last = |index| index + 1 == self.function.args.len();
-        let maps = self.maps().filter(|(index, _)| is_last(*index));
-        maps.flat_map(|(_, entries)| entries)
-            .filter_map(|(key, _)| {
-                let failure = if let Some(schema) = parameters {
-                    let is_unknown = schema.parameter(&key.name).is_none();
-                    is_unknown.then(|| unknown_parameter(&key.name, schema))
-                } else {
-                    options
-                        .filter(|(_, known)| !known.contains(&key.name.as_str()))
-                        .map(|(_, known)| unknown_option(&key.name, known))
-                };
-                Some((failure?, key.pos))
-            })
-            .collect()
     }
-
-    fn unknown(&self, names: &Names, plugins: &[PluginDescriptor]) -> Failure {
-        let name = self.function.name.as_str();
-        let takes_parameters = matches!(self.function.args.as_slice(), [Expr::Map(..)]);
-        if self.is_method && takes_parameters {
-            return unknown_analysis(plugins, name);
-        }
-        let mut failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
-        let known = names.native.iter().chain(&names.scripted).map(String::as_str);
-        failure.help = did_you_mean(name, known);
-        failure
-    }
+    Some(all)
 }
 
 /// Returns the parameters of the analysis that is a method of a name; nothing when none or more than
@@ -160,73 +113,110 @@ pub(crate) fn schema<'a>(plugins: &'a [PluginDescriptor], method: &str) -> Optio
     matching.next().is_none().then_some(&first.parameters)
 }
 
-/// Says that an analysis has no parameter of a name.
-fn unknown_parameter(key: &str, schema: &Schema) -> Failure {
-    let all = match schema.parameters() {
-        [] => "the analysis takes none".to_owned(),
-        _ => format!("parameters: {}", schema.summary()),
-    };
-    let known = schema.parameters().iter().map(|parameter| parameter.name.as_str());
-    let help = match did_you_mean(key, known) {
-        Some(question) => format!("{question}\n{all}"),
-        None => all,
-    };
-    Failure::new("unknown_parameter", format!("unknown parameter `{key}`"))
-        .with_key(key)
-        .with_help(help)
-}
-
-/// The names that occur in a script and in the engine.
-struct Names {
-    /// Functions of the engine.
-    native: BTreeSet<String>,
-    /// Functions of the script.
-    scripted: BTreeSet<String>,
-    /// Variables, parameters, keys of maps, properties and strings of the script.
-    elsewhere: BTreeSet<String>,
-}
-
-impl Names {
-    fn of(engine: &Engine, tree: &AST) -> Self {
-        let mut elsewhere = BTreeSet::new();
-        for function in tree.iter_functions() {
-            elsewhere.extend(function.params.iter().map(ToString::to_string));
-        }
-        tree.walk(&mut |path: &[ASTNode<'_>]| {
-            match path.last() {
-                Some(ASTNode::Expr(Expr::Property(property, _))) => {
-                    elsewhere.insert(property.2.to_string());
-                }
-                Some(ASTNode::Expr(Expr::StringConstant(text, _))) => {
-                    elsewhere.insert(text.to_string());
-                }
-                Some(ASTNode::Expr(Expr::Map(entries, _))) => {
-                    elsewhere.extend(entries.0.iter().map(|(key, _)| key.name.to_string()));
-                }
-                Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
-                    elsewhere.insert(variable.0.name.to_string());
-                }
-                Some(ASTNode::Stmt(Stmt::For(parts, _))) => {
-                    elsewhere.insert(parts.0.name.to_string());
-                }
-                _ => {}
+impl<'a> Check<'a> {
+    /// Walks everything that may run: first what surely does, then the rest.
+    fn walk(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        let mut done = BTreeSet::new();
+        let mut sure = vec![(Unit::Script(0), Mood::Surely)];
+        let mut rest = Vec::new();
+        while let Some((unit, mood)) = sure.pop().or_else(|| rest.pop()) {
+            if !done.insert(unit.clone()) {
+                continue;
             }
-            true
-        });
-        Self {
-            native: native_names(engine),
-            scripted: tree.iter_functions().map(|function| function.name.to_owned()).collect(),
-            elsewhere,
+            let mood = match &unit {
+                Unit::Function(_, name, _)
+                    if mood != Mood::Surely && self.facts.guarded.contains(name) =>
+                {
+                    Mood::Guarded
+                }
+                Unit::Script(_) if self.facts.exits => mood.min(Mood::Perhaps),
+                _ => mood,
+            };
+            let Some(walker) = self.walked(&unit, mood, &mut mistakes) else { continue };
+            mistakes.extend(walker.mistakes);
+            for (unit, mood) in walker.reached {
+                if mood == Mood::Surely { sure.push((unit, mood)) } else { rest.push((unit, mood)) }
+            }
+            if sure.is_empty() && rest.is_empty() {
+                rest = self.uncalled(&done);
+            }
         }
+        mistakes
     }
-}
 
-/// Returns the name of every function the engine knows, operators and properties left out.
-pub(crate) fn native_names(engine: &Engine) -> BTreeSet<String> {
-    let name = |info: rhai::FuncInfo| Some(info.metadata.name.to_string());
-    let all = engine.collect_fn_metadata(None, name, true).into_iter();
-    all.filter(|name| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_'))
-        .chain(BUILT_IN.map(str::to_owned))
-        .chain(["print".to_owned()])
-        .collect()
+    fn walked(&self, unit: &Unit, mood: Mood, mistakes: &mut Vec<Mistake>) -> Option<Walker<'_>> {
+        let (Unit::Script(number) | Unit::Function(number, ..)) = *unit;
+        let parsed = match &self.script(number).parsed {
+            Ok(parsed) => parsed,
+            Err((failure, position)) if mood != Mood::Guarded => {
+                let (failure, position) = (failure.clone(), *position);
+                mistakes.push(Mistake { script: number, position, failure });
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let mut walker = Walker::new(self, number, parsed, mood);
+        match unit {
+            Unit::Script(_) => walker.script(),
+            Unit::Function(_, name, count) => {
+                let mut functions = parsed.functions.iter();
+                let is_meant =
+                    |one: &&program::Function| one.name == *name && one.parameters.len() == *count;
+                walker.function(functions.find(is_meant)?);
+            }
+        }
+        Some(walker)
+    }
+
+    /// Returns the functions, of scripts that were walked, that nothing was seen to call.
+    fn uncalled(&self, done: &BTreeSet<Unit>) -> Vec<(Unit, Mood)> {
+        let scripts = self.program.scripts.iter().enumerate();
+        scripts
+            .filter(|(number, _)| done.contains(&Unit::Script(*number)))
+            .filter_map(|(number, script)| Some((number, script.parsed.as_ref().ok()?)))
+            .flat_map(|(number, parsed)| {
+                let functions = parsed.functions.iter().filter(|one| !one.is_closure());
+                functions
+                    .map(move |one| Unit::Function(number, one.name.clone(), one.parameters.len()))
+            })
+            .filter(|unit| !done.contains(unit))
+            .map(|unit| (unit, Mood::Perhaps))
+            .collect()
+    }
+
+    fn script(&self, number: usize) -> &'a Script {
+        &self.program.scripts[number]
+    }
+
+    fn parsed(&self, number: usize) -> Option<&'a Parsed> {
+        self.script(number).parsed.as_ref().ok()
+    }
+
+    /// Returns the functions that a script may call: its own, and those of whoever imports it.
+    fn functions(&self, number: usize) -> impl Iterator<Item = &'a program::Function> {
+        let scripts = if number == 0 { &self.program.scripts[..1] } else { &self.program.scripts };
+        scripts
+            .iter()
+            .filter_map(|script| script.parsed.as_ref().ok())
+            .flat_map(|parsed| parsed.functions.iter().filter(|function| !function.is_closure()))
+    }
+
+    /// Returns whether a map may hold a function under a name.
+    fn may_be_entry(&self, name: &str) -> bool {
+        self.facts.keeps_functions
+            && (self.facts.computes_keys || self.facts.mentioned.contains(name))
+    }
+
+    /// Returns the parameters of the analysis that is a method of a name.
+    fn schema(&self, method: &str) -> Option<&'a Schema> {
+        schema(&self.state.plugins, method)
+    }
+
+    /// Returns the parameters of an analysis, by its full name.
+    fn schema_of(&self, full_name: &str) -> Option<&'a Schema> {
+        let (plugin, analysis) = full_name.split_once('/')?;
+        let plugin = self.state.plugins.iter().find(|one| one.id == plugin)?;
+        plugin.analyses.iter().find(|one| one.id == analysis).map(|one| &one.parameters)
+    }
 }

@@ -26,20 +26,9 @@ pub(crate) const MODULES: usize = 64;
 
 /// Makes an engine that knows everything a script may say, with its limits.
 pub(crate) fn engine(state: &Arc<State>, options: &ScriptOptions) -> Engine {
-    let mut engine = Engine::new_raw();
+    let mut engine = lenient();
     engine.register_global_module(StandardPackage::new().as_shared_module());
-    // Keeps the positions of literal maps, which messages point at.
-    engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
-    engine.set_fail_on_invalid_map_property(true);
-    engine.disable_symbol("eval");
-
-    engine.set_max_call_levels(CALL_LEVELS);
-    engine.set_max_expr_depths(EXPRESSION_DEPTHS.0, EXPRESSION_DEPTHS.1);
-    engine.set_max_string_size(STRING_BYTES);
-    engine.set_max_array_size(ARRAY_ENTRIES);
-    engine.set_max_map_size(MAP_ENTRIES);
-    engine.set_max_modules(MODULES);
     engine.set_max_operations(options.max_operations);
 
     let shared = Arc::clone(state);
@@ -51,6 +40,24 @@ pub(crate) fn engine(state: &Arc<State>, options: &ScriptOptions) -> Engine {
     });
 
     register::register(&mut engine, state);
+    engine
+}
+
+/// Makes an engine that knows the language and its limits, but no functions, and accepts names that
+/// are unknown: to parse, not to run.
+pub(crate) fn lenient() -> Engine {
+    let mut engine = Engine::new_raw();
+    // Keeps the positions of literal maps, which messages point at.
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.disable_symbol("eval");
+
+    engine.set_max_call_levels(CALL_LEVELS);
+    engine.set_max_expr_depths(EXPRESSION_DEPTHS.0, EXPRESSION_DEPTHS.1);
+    engine.set_max_string_size(STRING_BYTES);
+    engine.set_max_array_size(ARRAY_ENTRIES);
+    engine.set_max_map_size(MAP_ENTRIES);
+    engine.set_max_modules(MODULES);
     engine
 }
 

@@ -12,9 +12,13 @@ pub enum ScriptError {
     /// The user stopped it.
     #[error("stopped by the user")]
     Cancelled,
-    /// Something is wrong with the script, or what it asked for failed.
+    /// It failed while it ran.
     #[error("{0}")]
-    Mistake(Box<Diagnostic>),
+    Failed(Box<Diagnostic>),
+    /// It is wrong, and was not run: everything that can be seen, in the order of the text, the
+    /// script itself before what it imports.
+    #[error("{}", lines(.0))]
+    Mistakes(Vec<Diagnostic>),
     /// The system gave no thread to run it in.
     #[error("cannot start a thread for the script: {source}")]
     Thread {
@@ -93,8 +97,12 @@ impl fmt::Display for Diagnostic {
 
 impl From<Diagnostic> for ScriptError {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self::Mistake(Box::new(diagnostic))
+        Self::Failed(Box::new(diagnostic))
     }
+}
+
+fn lines(mistakes: &[Diagnostic]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -124,6 +132,9 @@ mod tests {
             help: None,
             stack: Vec::new(),
         };
-        assert_eq!(ScriptError::from(mistake).to_string(), "a.rhai:1:1: unknown variable `x`");
+        let line = "a.rhai:1:1: unknown variable `x`";
+        assert_eq!(ScriptError::from(mistake.clone()).to_string(), line);
+        let both = ScriptError::Mistakes(vec![mistake.clone(), mistake]);
+        assert_eq!(both.to_string(), format!("{line}\n{line}"));
     }
 }

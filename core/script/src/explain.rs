@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use convscope_protocol::PluginDescriptor;
-use rhai::{Dynamic, Engine, EvalAltResult, LexError, ParseErrorType, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position};
 
+use crate::check::Catalogue;
 use crate::engine::{CALL_LEVELS, MODULES};
 use crate::error::Frame;
 use crate::sources::Sources;
 use crate::suggest::did_you_mean;
 use crate::{Diagnostic, Failure, Place, ScriptError, check, throw};
+
+/// The kind of a mistake: a parameter with a name that stands in no map.
+pub(crate) const NAMED_ARGUMENT: &str = "named_argument";
 
 /// Turns an error of the engine into one for people.
 pub(crate) fn explain(
@@ -48,14 +52,29 @@ pub(crate) fn explain(
         return ScriptError::Cancelled;
     }
     let position = error.take_position();
-    let failure = in_words(&error, engine, sources, plugins, &path);
-    let mut diagnostic = place(failure, position, &path, sources, stack);
-    if diagnostic.kind == "unknown_variable" && diagnostic.place.as_ref().is_some_and(is_key) {
-        diagnostic.label = None;
-        diagnostic.help =
-            Some("parameters with names stand in a map: `#{ name: value }`".to_owned());
+    let (failure, position) = match *error {
+        EvalAltResult::ErrorParsing(kind, _) => {
+            parse_failure(&ParseError(kind.into(), position), sources, &path)
+        }
+        error => (in_words(&error, engine, sources, plugins, &path), position),
+    };
+    place(failure, position, &path, sources, stack).into()
+}
+
+/// Says why a script cannot be parsed, and where.
+pub(crate) fn parse_failure(
+    ParseError(kind, position): &ParseError,
+    sources: &Sources,
+    path: &Path,
+) -> (Failure, Position) {
+    let failure = parse_error(kind, sources, path);
+    let is_unknown = matches!(**kind, ParseErrorType::VariableUndefined(_));
+    if is_unknown && sources.place(path, *position).as_ref().is_some_and(is_key) {
+        let failure = Failure::new(NAMED_ARGUMENT, failure.message)
+            .with_help("parameters with names stand in a map: `#{ name: value }`");
+        return (failure, *position);
     }
-    diagnostic.into()
+    (failure, *position)
 }
 
 /// Turns a failure at a position into a diagnostic: at the key that is to blame where it is
@@ -76,6 +95,11 @@ pub(crate) fn place(
         Some((_, value)) => value,
         None => position,
     };
+    diagnostic(failure, sources.place(path, position), stack)
+}
+
+/// Turns a failure at a place into a diagnostic.
+pub(crate) fn diagnostic(failure: Failure, place: Option<Place>, stack: Vec<Frame>) -> Diagnostic {
     // The suggestion stands at the word itself, what else there is to say below.
     let (label, help) = match failure.help {
         Some(help) if help.starts_with("did you mean") => match help.split_once('\n') {
@@ -88,7 +112,7 @@ pub(crate) fn place(
         kind: failure.kind,
         message: failure.message,
         key: failure.key,
-        place: sources.place(path, position),
+        place,
         label,
         help,
         stack,
@@ -113,7 +137,6 @@ fn in_words(
     path: &Path,
 ) -> Failure {
     match error {
-        EvalAltResult::ErrorParsing(kind, _) => parse_error(kind, sources, path),
         EvalAltResult::ErrorRuntime(value, _) => thrown(value),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name, sources, path),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
@@ -240,7 +263,7 @@ fn declared(text: &str) -> Vec<String> {
 }
 
 /// Explains a call to which no function fits, from Rhai's `name (type, type)`.
-fn unknown_function(
+pub(crate) fn unknown_function(
     signature: &str,
     text: &str,
     engine: &Engine,
@@ -269,7 +292,8 @@ fn unknown_function(
         let message = format!("`{name}` does not work with {}", or_nothing(types));
         return Failure::new("wrong_type", message);
     }
-    if check::native_names(engine).contains(name) {
+    let catalogue = Catalogue::of(engine);
+    if catalogue.knows(name) {
         let failure =
             Failure::new("wrong_type", format!("`{name}` does not take {}", or_nothing(types)));
         let signatures: Vec<String> =
@@ -282,8 +306,7 @@ fn unknown_function(
         let help = format!("`{name}` is a variable: what it holds is called by `{name}.call(…)`");
         return failure.with_help(help);
     }
-    let names = check::native_names(engine);
-    helped(failure, did_you_mean(name, names.iter().map(String::as_str)))
+    helped(failure, did_you_mean(name, catalogue.names()))
 }
 
 /// Replaces Rust's names of types by those that Rhai's own documentation uses.

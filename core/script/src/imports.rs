@@ -1,6 +1,7 @@
 //! Imports, confined to the script's folder and the installed script library.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,41 +12,40 @@ use rhai::{
 use crate::sources::Sources;
 use crate::state::State;
 use crate::throw::Fallible;
-use crate::{Failure, ScriptOptions, check};
+use crate::{Failure, ScriptOptions, ScriptSource};
 
-/// Finds what `import "name"` means: `name.rhai` beside the script that imports it, else in the
-/// script library.
+/// The folders from which scripts are imported: the script's own, then those of the library.
+#[derive(Clone, Debug)]
+pub(crate) struct Library {
+    /// Links resolved.
+    roots: Vec<PathBuf>,
+}
+
+/// Imports scripts.
 pub(crate) struct Imports {
     state: Arc<State>,
     sources: Arc<Sources>,
-    /// Folder of the script, then those of the library; links resolved.
-    roots: Vec<PathBuf>,
+    library: Library,
     /// Modules that were read, by path.
     modules: Mutex<BTreeMap<PathBuf, Shared<Module>>>,
     /// The imports under way, the outermost first.
     open: Mutex<Vec<PathBuf>>,
 }
 
-impl Imports {
-    pub(crate) fn new(
-        script: &Path,
-        options: &ScriptOptions,
-        state: Arc<State>,
-        sources: Arc<Sources>,
-    ) -> Self {
+impl Library {
+    pub(crate) fn new(script: &Path, options: &ScriptOptions) -> Self {
         let folders = script.parent().into_iter().map(Path::to_path_buf);
         let folders = folders.chain(options.library.iter().cloned());
-        Self {
-            state,
-            sources,
-            roots: folders.filter_map(|folder| folder.canonicalize().ok()).collect(),
-            modules: Mutex::default(),
-            open: Mutex::new(vec![script.to_path_buf()]),
-        }
+        Self { roots: folders.filter_map(|folder| folder.canonicalize().ok()).collect() }
     }
 
-    /// Finds the file that a name stands for.
-    fn find(&self, importer: Option<&str>, name: &str) -> Result<PathBuf, Failure> {
+    /// Finds what `import "name"` means: `name.rhai` in the folder of the script that imports it,
+    /// else in one of the library's.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it lies elsewhere.
+    pub(crate) fn find(&self, beside: Option<&Path>, name: &str) -> Result<PathBuf, Failure> {
         let inside = !name.is_empty()
             && !name.contains(['\\', ':'])
             && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
@@ -56,7 +56,6 @@ impl Imports {
             ));
         }
         let file = format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name));
-        let beside = importer.and_then(|importer| Path::new(importer).parent());
         let folders: Vec<&Path> =
             beside.into_iter().chain(self.roots.iter().map(PathBuf::as_path)).collect();
         for folder in &folders {
@@ -75,19 +74,49 @@ impl Imports {
             .with_help(format!("looked in {}", searched.join(", "))))
     }
 
-    /// Says so when a script is imported while it is being imported.
-    fn refuse_circle(&self, path: &Path) -> Result<(), Failure> {
-        let open = lock(&self.open);
-        let Some(start) = open.iter().position(|other| other == path) else { return Ok(()) };
-        let circle: Vec<String> = open[start..]
-            .iter()
-            .map(PathBuf::as_path)
-            .chain([path])
-            .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
-            .collect();
-        let message = format!("imports go in a circle: {}", circle.join(" → "));
-        Err(Failure::new("import_circle", message)
-            .with_help("move what both need into a third script"))
+    /// Reads a script.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be done.
+    pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+        std::fs::read_to_string(path).map_err(|error| {
+            let error = in_words(error);
+            Failure::new("unreadable", format!("cannot read `{}`: {error}", path.display()))
+        })
+    }
+}
+
+/// Says of a file that is no text what a user can see.
+pub(crate) fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::InvalidData => io::Error::new(ErrorKind::InvalidData, "it is no UTF-8 text"),
+        _ => error,
+    }
+}
+
+/// Says so when a script is imported while it is being imported; `open` are the imports under way.
+pub(crate) fn refuse_circle(open: &[PathBuf], path: &Path) -> Result<(), Failure> {
+    let Some(start) = open.iter().position(|other| other == path) else { return Ok(()) };
+    let circle: Vec<String> = open[start..]
+        .iter()
+        .map(PathBuf::as_path)
+        .chain([path])
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
+    let message = format!("imports go in a circle: {}", circle.join(" → "));
+    Err(Failure::new("import_circle", message).with_help("move what both need into a third script"))
+}
+
+impl Imports {
+    pub(crate) fn new(
+        script: &Path,
+        library: Library,
+        state: Arc<State>,
+        sources: Arc<Sources>,
+    ) -> Self {
+        let (modules, open) = (Mutex::default(), Mutex::new(vec![script.to_path_buf()]));
+        Self { state, sources, library, modules, open }
     }
 
     fn load(
@@ -96,27 +125,24 @@ impl Imports {
         global: &mut GlobalRuntimeState,
         path: &Path,
     ) -> Fallible<Shared<Module>> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::new("unreadable", format!("cannot read `{}`: {error}", path.display()))
-        })?;
-        self.state
-            .ledger()
-            .sources
-            .push(crate::ScriptSource { path: path.to_path_buf(), text: text.clone() });
         let wrap = |error, position| {
             let path = path.to_string_lossy().into_owned();
             Box::new(EvalAltResult::ErrorInModule(path, error, position))
         };
-        let tree = self
-            .sources
-            .compile(engine, path, &text)
-            .map_err(|error| wrap(error, Position::NONE))?;
-        if let Some(mistake) = check::first_mistake(engine, &tree, &self.state.plugins) {
-            let (failure, position) = mistake;
-            let mut error: Box<EvalAltResult> = failure.into();
-            error.set_position(position);
-            return Err(wrap(error, Position::NONE));
-        }
+        // What is imported by a literal name was read, and checked, before the run began.
+        let script = match self.sources.get(path) {
+            Some(script) => script,
+            None => self.sources.add(path, &Library::read(path)?),
+        };
+        let source = ScriptSource { path: path.to_path_buf(), text: script.text.to_string() };
+        self.state.ledger().sources.push(source);
+        let tree = match script.tree {
+            Some(tree) => tree,
+            None => self
+                .sources
+                .compile(engine, path)
+                .map_err(|error| wrap(error.into(), Position::NONE))?,
+        };
         // A scope of its own: a module does not see the variables of who imports it.
         let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &tree)
             .map_err(|error| wrap(error, Position::NONE))?;
@@ -150,8 +176,9 @@ impl ModuleResolver for Imports {
             }
             error
         };
-        let path = self.find(global.source(), name).map_err(|failure| place(failure.into()))?;
-        self.refuse_circle(&path).map_err(|failure| place(failure.into()))?;
+        let beside = global.source().and_then(|source| Path::new(source).parent());
+        let path = self.library.find(beside, name).map_err(|failure| place(failure.into()))?;
+        refuse_circle(&lock(&self.open), &path).map_err(|failure| place(failure.into()))?;
         if let Some(module) = lock(&self.modules).get(&path) {
             return Ok(Arc::clone(module));
         }

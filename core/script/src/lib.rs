@@ -2,7 +2,8 @@
 //!
 //! A script loads models and images, calls analyses, and fills a report. It gets all of these
 //! through the trait [`Workbench`], which the program implements with its host; this crate knows
-//! neither plugins nor networks. [`run`] runs a script and hands back what it leaves behind.
+//! neither plugins nor networks. [`check`] finds the mistakes of a script; [`run`] runs it and hands
+//! back what it leaves behind.
 //!
 //! Scripts come from strangers, too: they read only what [`Reach`] allows, write nothing
 //! themselves, and every loop, string, list and array has a limit ([`ScriptOptions`]).
@@ -32,7 +33,8 @@ pub use error::{Diagnostic, Frame, Place, ScriptError};
 pub use options::ScriptOptions;
 pub use outcome::{AnalysisRun, ScriptOutcome, ScriptSource};
 pub use reach::Reach;
-pub use run::run;
+pub use run::{check, run};
 pub use workbench::{
-    Argument, Failure, ImageOptions, ModelOptions, Prediction, ScriptImages, ScriptModel, Workbench,
+    Argument, Failure, ImageOptions, ModelOptions, ModelOutline, Prediction, ScriptImages,
+    ScriptModel, Workbench,
 };

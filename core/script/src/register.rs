@@ -10,8 +10,16 @@ mod system;
 
 use std::sync::Arc;
 
-pub(crate) use analysis::unknown_analysis;
+use convscope_protocol::Schema;
 use rhai::{Dynamic, Engine, FuncRegistration, ImmutableString, Map};
+
+pub(crate) use analysis::{full_name, unknown_analysis};
+pub(crate) use array::TENSOR;
+pub(crate) use images::IMAGES;
+pub(crate) use model::MODEL;
+pub(crate) use report::REPORT;
+pub(crate) use result::{FIGURE, RESULT, TABLE};
+pub(crate) use system::like;
 
 use crate::state::State;
 use crate::suggest::{did_you_mean, listed};
@@ -29,9 +37,23 @@ pub(crate) fn register(engine: &mut Engine, state: &Arc<State>) {
     system::register(engine, state);
 }
 
-/// Functions that take a map of options, with the keys they know; the map is the last argument.
-pub(crate) const OPTION_KEYS: [(&str, &[&str]); 3] =
-    [("add", report::OPTIONS), ("load_images", images::OPTIONS), ("load_model", model::OPTIONS)];
+/// Describes the options of the functions that take a map of them as their last argument.
+pub(crate) fn options(presets: &[String]) -> Vec<(&'static str, Schema)> {
+    let described = [
+        ("add", report::options()),
+        ("load_images", images::options()),
+        ("load_model", model::options(presets)),
+    ];
+    let schema = |properties| {
+        let json = serde_json::json!({ "type": "object", "properties": properties });
+        // The tests read each of them.
+        Schema::from_json(json).unwrap_or_default()
+    };
+    described.into_iter().map(|(name, properties)| (name, schema(properties))).collect()
+}
+
+/// What a type is called in messages, and the names of its properties.
+pub(crate) type Properties = (&'static str, &'static [&'static str]);
 
 /// Begins a function: its name, its parameters as `name: Type` with the type of the result at the
 /// end, and what it does.
@@ -57,18 +79,21 @@ fn documented(function: FuncRegistration, signature: &[&str], doc: &str) -> Func
 }
 
 /// Makes a type answer unknown properties with a list of those it has.
-fn properties<T: rhai::Variant + Clone>(
-    engine: &mut Engine,
-    what: &'static str,
-    names: &'static [&'static str],
-) {
+fn properties<T: rhai::Variant + Clone>(engine: &mut Engine, (what, names): Properties) {
     let answer = move |_: &mut T, name: ImmutableString| -> Fallible<Dynamic> {
-        let help = did_you_mean(&name, names.iter().copied())
-            .unwrap_or_else(|| format!("properties: {}", listed(names.iter().copied(), 20)));
-        let message = format!("a {what} has no property `{name}`");
-        Err(Failure::new("unknown_property", message).with_help(help).into())
+        Err(unknown_property(what, &name, names).into())
     };
     FuncRegistration::new_index_getter().in_global_namespace().register_into_engine(engine, answer);
+}
+
+/// Says that something has no property of a name.
+pub(crate) fn unknown_property(what: &str, name: &str, names: &[&str]) -> Failure {
+    let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names {
+        [] => format!("a {what} has none"),
+        _ => format!("properties: {}", listed(names.iter().copied(), 20)),
+    });
+    let message = format!("a {what} has no property `{name}`");
+    Failure::new("unknown_property", message).with_help(help)
 }
 
 /// A map of options while it is read.
@@ -123,11 +148,29 @@ fn wrong_type(key: &str, wanted: &str, given: &str) -> Failure {
 }
 
 /// Says that an option is not known.
-pub(crate) fn unknown_option(key: &str, known: &[&str]) -> Failure {
+fn unknown_option(key: &str, known: &[&str]) -> Failure {
     let all = format!("options: {}", listed(known.iter().copied(), 20));
     let help = match did_you_mean(key, known.iter().copied()) {
         Some(question) => format!("{question}\n{all}"),
         None => all,
     };
     Failure::new("unknown_option", format!("unknown option `{key}`")).with_key(key).with_help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_are_described_as_they_are_read() {
+        let described = options(&["raw".to_owned()]);
+
+        let names = |function: &str| -> Vec<String> {
+            let (_, schema) = described.iter().find(|(name, _)| *name == function).unwrap();
+            schema.parameters().iter().map(|option| option.name.clone()).collect()
+        };
+        assert_eq!(names("add"), report::OPTIONS);
+        assert_eq!(names("load_images"), images::OPTIONS);
+        assert_eq!(names("load_model"), model::OPTIONS);
+    }
 }

@@ -1,19 +1,21 @@
 //! One run of a script, from its file to what it leaves behind.
 
-use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use convscope_report::Report;
-use rhai::Position;
+use rhai::Engine;
 
-use crate::imports::Imports;
+use crate::check::{Reader, asked_options, mistakes};
+use crate::error::Frame;
+use crate::imports::{Imports, Library, in_words};
 use crate::sources::Sources;
 use crate::state::{Ledger, State};
 use crate::suggest::{did_you_mean, listed};
 use crate::{
-    Failure, ScriptError, ScriptOptions, ScriptOutcome, ScriptSource, Workbench, check, engine,
-    explain,
+    Diagnostic, Failure, ScriptError, ScriptOptions, ScriptOutcome, ScriptSource, Workbench,
+    engine, explain,
 };
 
 /// Bytes of the stack on which a script runs: calls inside one another, each with expressions
@@ -24,73 +26,119 @@ const STACK_BYTES: usize = 64 << 20;
 ///
 /// # Errors
 ///
-/// [`ScriptError::Mistake`] when the script or something it asked for is wrong,
-/// [`ScriptError::Cancelled`] when the workbench says that the user wants to stop.
+/// [`ScriptError::Mistakes`] when the script is wrong, [`ScriptError::Failed`] when it fails while it
+/// runs, [`ScriptError::Cancelled`] when the workbench says that the user wants to stop.
 pub fn run(
     script: &Path,
     workbench: Arc<dyn Workbench>,
     options: &ScriptOptions,
 ) -> Result<ScriptOutcome, ScriptError> {
+    on_thread(|| {
+        let desk = Desk::lay(script, workbench, options)?;
+        desk.check()?;
+        desk.execute()
+    })
+}
+
+/// Finds the mistakes of a script that can be seen without running it, all at once.
+///
+/// # Errors
+///
+/// [`ScriptError::Mistakes`] with everything that is wrong.
+pub fn check(
+    script: &Path,
+    workbench: Arc<dyn Workbench>,
+    options: &ScriptOptions,
+) -> Result<(), ScriptError> {
+    on_thread(|| Desk::lay(script, workbench, options)?.check())
+}
+
+fn on_thread<T: Send>(
+    work: impl FnOnce() -> Result<T, ScriptError> + Send,
+) -> Result<T, ScriptError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("script".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || run_here(script, workbench, options))
+            .spawn_scoped(scope, work)
             .map_err(|source| ScriptError::Thread { source })?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-fn run_here(
-    script: &Path,
-    workbench: Arc<dyn Workbench>,
-    options: &ScriptOptions,
-) -> Result<ScriptOutcome, ScriptError> {
-    let unreadable = |source: io::Error| ScriptError::Unreadable {
-        path: script.to_path_buf(),
-        source: in_words(source),
-    };
-    let path = script.canonicalize().map_err(unreadable)?;
-    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
-
-    let state = Arc::new(State::new(&path, workbench, options));
-    state.ledger().sources.push(ScriptSource { path: path.clone(), text: text.clone() });
-    let sources = Arc::new(Sources::default());
-    let imports = Imports::new(&path, options, Arc::clone(&state), Arc::clone(&sources));
-    let engine = engine::with_imports(engine::engine(&state, options), imports);
-
-    let tree = sources
-        .compile(&engine, &path, &text)
-        .map_err(|error| explain::explain(error, &path, &engine, &sources, &state.plugins))?;
-    if let Some((failure, position)) = check::first_mistake(&engine, &tree, &state.plugins) {
-        return Err(explain::place(failure, position, &path, &sources, Vec::new()).into());
-    }
-    if let Some(known) = check::options(&tree) {
-        let unknown = state.settings.keys().find(|name| !known.contains(*name));
-        if let Some(name) = unknown {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let failure = unknown_setting(name, &known);
-            let nowhere = Position::NONE;
-            return Err(explain::place(failure, nowhere, &path, &sources, Vec::new()).into());
-        }
-    }
-    let result = engine.run_ast(&tree);
-    result.map_err(|error| explain::explain(error, &path, &engine, &sources, &state.plugins))?;
-    let mut ledger = std::mem::take(&mut *state.ledger());
-    let warnings = warnings(&state, &ledger);
-    Ok(ScriptOutcome {
-        report: report_of(&mut ledger, &path),
-        analyses: ledger.analyses,
-        sources: ledger.sources,
-        warnings,
-    })
+/// A script and what it takes to run it.
+struct Desk {
+    path: PathBuf,
+    text: String,
+    state: Arc<State>,
+    sources: Arc<Sources>,
+    library: Library,
+    engine: Engine,
 }
 
-/// Says of a file that is no text what a user can see.
-fn in_words(error: io::Error) -> io::Error {
-    match error.kind() {
-        ErrorKind::InvalidData => io::Error::new(ErrorKind::InvalidData, "it is no UTF-8 text"),
-        _ => error,
+impl Desk {
+    fn lay(
+        script: &Path,
+        workbench: Arc<dyn Workbench>,
+        options: &ScriptOptions,
+    ) -> Result<Self, ScriptError> {
+        let unreadable = |source: io::Error| ScriptError::Unreadable {
+            path: script.to_path_buf(),
+            source: in_words(source),
+        };
+        let path = script.canonicalize().map_err(unreadable)?;
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let state = Arc::new(State::new(&path, workbench, options));
+        let sources = Arc::new(Sources::default());
+        let library = Library::new(&path, options);
+        let imports =
+            Imports::new(&path, library.clone(), Arc::clone(&state), Arc::clone(&sources));
+        let engine = engine::with_imports(engine::engine(&state, options), imports);
+        Ok(Self { path, text, state, sources, library, engine })
+    }
+
+    fn check(&self) -> Result<(), ScriptError> {
+        let reader = Reader::new(&self.engine, &self.library, &self.sources);
+        let program = reader.read(&self.path, &self.text);
+        let found = mistakes(&program, &self.engine, &self.state);
+        let mut all: Vec<Diagnostic> = found
+            .into_iter()
+            .map(|mistake| {
+                let place = self.sources.place(program.path(mistake.script), mistake.position);
+                let stack = program.importers(mistake.script).map(|(script, position)| Frame {
+                    function: "import".to_owned(),
+                    place: self.sources.place(program.path(script), position),
+                });
+                explain::diagnostic(mistake.failure, place, stack.collect())
+            })
+            .collect();
+        if let Some(known) = asked_options(&program) {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let unknown = self.state.settings.keys().filter(|name| !known.contains(&name.as_str()));
+            let unknown = unknown.map(|name| unknown_setting(name, &known));
+            all.extend(unknown.map(|failure| explain::diagnostic(failure, None, Vec::new())));
+        }
+        if all.is_empty() { Ok(()) } else { Err(ScriptError::Mistakes(all)) }
+    }
+
+    /// Executes the script, which was checked.
+    fn execute(self) -> Result<ScriptOutcome, ScriptError> {
+        let Self { path, text, state, sources, engine, .. } = self;
+        state.ledger().sources.push(ScriptSource { path: path.clone(), text });
+        let result = match sources.get(&path).and_then(|script| script.tree) {
+            Some(tree) => engine.run_ast(&tree),
+            None => sources.compile(&engine, &path).map_err(Into::into).map(|_| ()),
+        };
+        result
+            .map_err(|error| explain::explain(error, &path, &engine, &sources, &state.plugins))?;
+        let mut ledger = std::mem::take(&mut *state.ledger());
+        let warnings = warnings(&state, &ledger);
+        Ok(ScriptOutcome {
+            report: report_of(&mut ledger, &path),
+            analyses: ledger.analyses,
+            sources: ledger.sources,
+            warnings,
+        })
     }
 }
 

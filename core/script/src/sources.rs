@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rhai::{AST, Engine, EvalAltResult, Position};
+use rhai::{AST, Engine, ParseError, Position};
 
 use crate::{Place, span};
 
@@ -17,32 +17,41 @@ pub(crate) struct Sources {
 /// One script.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
+    /// What stands in it, without the mark that some editors put first.
     pub(crate) text: Arc<str>,
     /// Absent while, or because, it cannot be parsed.
     pub(crate) tree: Option<AST>,
 }
 
 impl Sources {
-    /// Reads and parses a script. Its text is kept even when it cannot be parsed, for messages.
-    pub(crate) fn compile(
-        &self,
-        engine: &Engine,
-        path: &Path,
-        text: &str,
-    ) -> Result<AST, Box<EvalAltResult>> {
+    /// Adds a script. Its text is kept even when it cannot be parsed, for messages.
+    pub(crate) fn add(&self, path: &Path, text: &str) -> Script {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let script = Script { text: text.into(), tree: None };
-        self.lock().insert(path.to_path_buf(), script);
+        self.lock().insert(path.to_path_buf(), script.clone());
+        script
+    }
+
+    /// Parses a script and keeps its tree.
+    pub(crate) fn compile(&self, engine: &Engine, path: &Path) -> Result<AST, ParseError> {
+        let tree = self.parse(engine, path)?;
+        if let Some(script) = self.lock().get_mut(path) {
+            script.tree = Some(tree.clone());
+        }
+        Ok(tree)
+    }
+
+    /// Parses a script.
+    pub(crate) fn parse(&self, engine: &Engine, path: &Path) -> Result<AST, ParseError> {
+        let text = self.get(path).map(|script| script.text).unwrap_or_default();
         // The first line of an executable script is for the system.
         let text = if text.starts_with("#!") {
             &text[text.find('\n').unwrap_or(text.len())..]
         } else {
-            text
+            &text
         };
-        let mut tree = engine.compile(text).map_err(Box::<EvalAltResult>::from)?;
+        let mut tree = engine.compile(text)?;
         tree.set_source(path.to_string_lossy().into_owned());
-        if let Some(script) = self.lock().get_mut(path) {
-            script.tree = Some(tree.clone());
-        }
         Ok(tree)
     }
 

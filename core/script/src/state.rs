@@ -17,6 +17,15 @@ use crate::{Failure, Reach, ScriptOptions, Workbench};
 /// passed on or put into an array, and drops it when a new string is made.
 pub(crate) const FROM_COMMAND_LINE: i32 = 1;
 
+/// Where a string comes from: relative paths start there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is written in a script.
+    Script,
+    /// It is what `--set` gives.
+    CommandLine,
+}
+
 /// What the functions of one run share.
 pub(crate) struct State {
     pub(crate) workbench: Arc<dyn Workbench>,
@@ -97,20 +106,36 @@ impl State {
             let message = format!("a path is a string, not {}", crate::convert::described(value));
             return Err(Failure::new("wrong_type", message));
         };
+        let folder = context.call_source().and_then(|source| Path::new(source).parent());
+        let origin = match value.tag() {
+            FROM_COMMAND_LINE => Origin::CommandLine,
+            _ => Origin::Script,
+        };
+        self.locate_text(&text, origin, folder)
+    }
+
+    /// Returns the absolute path that a string stands for which comes from the command line, or
+    /// from a script in a folder; the folder of the first script where none is given.
+    ///
+    /// # Errors
+    ///
+    /// When the string is empty.
+    pub(crate) fn locate_text(
+        &self,
+        text: &str,
+        origin: Origin,
+        folder: Option<&Path>,
+    ) -> Result<PathBuf, Failure> {
         if text.is_empty() {
             return Err(Failure::new("not_found", "a path may not be empty"));
         }
-        let beside_script = context
-            .call_source()
-            .and_then(|source| Path::new(source).parent())
-            .unwrap_or(&self.script_folder)
-            .join(text.as_str());
-        let from_command_line = value.tag() == FROM_COMMAND_LINE
+        let beside_script = folder.unwrap_or(&self.script_folder).join(text);
+        let from_command_line = origin == Origin::CommandLine
             // A string made of one from the command line has no mark: what it begins with decides,
             // if there is nothing at the script.
-            || !beside_script.exists() && self.begins_with_setting(&text);
+            || !beside_script.exists() && self.begins_with_setting(text);
         if from_command_line {
-            return Ok(self.working_folder.join(text.as_str()));
+            return Ok(self.working_folder.join(text));
         }
         Ok(beside_script)
     }

@@ -9,9 +9,9 @@ mod tensor;
 use rhai::Dynamic;
 
 pub(crate) use images::Images;
-pub(crate) use model::{Model, layer_map};
+pub(crate) use model::{Model, find_layer, layer_map};
 pub(crate) use page::Page;
-pub(crate) use result::{FigureHandle, Results, TableHandle};
+pub(crate) use result::{FigureHandle, Results, TableHandle, check_output};
 pub(crate) use tensor::{Reduction, Tensor};
 
 /// Returns the name under which scripts know the type of a value.

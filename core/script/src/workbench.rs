@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use convscope_protocol::schema::{ParameterError, Role};
 use convscope_protocol::{Array, Findings, ModelDescription, PluginDescriptor};
+use serde_json::Value;
 
 use crate::Reach;
 
@@ -17,7 +19,32 @@ pub trait Workbench: Send + Sync {
     /// Describes every loaded plugin; asked once, before the script starts.
     fn plugins(&self) -> Vec<PluginDescriptor>;
 
+    /// Returns the names of the presets of preprocessing.
+    fn presets(&self) -> Vec<String>;
+
+    /// Reads what a model consists of, to check names in a script before it runs.
+    ///
+    /// # Errors
+    ///
+    /// Says why the file cannot be used, as [`Workbench::load_model`] would.
+    fn outline(
+        &self,
+        path: &Path,
+        options: &ModelOptions,
+    ) -> Result<Arc<dyn ModelOutline>, Failure>;
+
+    /// Checks that absolute paths (files, folders, globs, lists) stand for images, without reading
+    /// those.
+    ///
+    /// # Errors
+    ///
+    /// Says which source cannot be used, and why, as [`Workbench::load_images`] would.
+    fn check_images(&self, sources: &[PathBuf], options: &ImageOptions) -> Result<(), Failure>;
+
     /// Loads a model from an absolute path.
+    ///
+    /// Files that the model leads to, such as its card and its labels, must pass [`Reach::check`] of
+    /// the options before they are read.
     ///
     /// # Errors
     ///
@@ -53,6 +80,20 @@ pub trait Workbench: Send + Sync {
 
     /// Returns whether the user wants to stop.
     fn is_cancelled(&self) -> bool;
+}
+
+/// What a model consists of.
+pub trait ModelOutline {
+    /// Describes the model.
+    fn description(&self) -> &ModelDescription;
+
+    /// Checks a value that stands for a layer or a class of the model; `path` says in messages which
+    /// value it is.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong, and what was probably meant.
+    fn check(&self, role: Role, path: &str, value: &Value) -> Result<(), ParameterError>;
 }
 
 /// A loaded model, as scripts see it.
@@ -109,6 +150,8 @@ pub struct ModelOptions {
     pub input: Option<Vec<usize>>,
     /// Absolute path of the class names.
     pub labels: Option<PathBuf>,
+    /// What may be read.
+    pub reach: Arc<Reach>,
 }
 
 /// Options of `load_images`.
@@ -135,7 +178,7 @@ pub struct Prediction {
 #[derive(Clone)]
 pub enum Argument {
     /// Numbers, words, lists and maps of those.
-    Json(serde_json::Value),
+    Json(Value),
     /// A set of images.
     Images(Arc<dyn ScriptImages>),
     /// Numbers that another analysis computed.

@@ -5,6 +5,8 @@
 mod analyses;
 #[path = "script/arrays.rs"]
 mod arrays;
+#[path = "script/correct.rs"]
+mod correct;
 #[path = "script/fake.rs"]
 mod fake;
 #[path = "script/imports.rs"]

@@ -28,6 +28,26 @@ pub(super) fn check_default(form: &Form, default: &Value) -> Result<Value, Strin
     }
 }
 
+impl Form {
+    /// Checks one value as [`Schema::complete`] checks those of parameters; `path` says in messages
+    /// which it is.
+    pub fn problems(&self, value: &Value, path: &str) -> Vec<ParameterError> {
+        let mut checker = Checker { key: None, problems: Vec::new() };
+        checker.value(self, value, path);
+        checker.problems
+    }
+
+    /// Says that something else was given than what is expected; `got` is shown shortened.
+    pub fn refusal(&self, path: &str, got: &str) -> ParameterError {
+        let mut got = got.to_owned();
+        if got.chars().count() > SHOWN {
+            got = got.chars().take(SHOWN).chain(['…']).collect();
+        }
+        let message = format!("`{path}`: expected {self}, got {got}");
+        ParameterError { key: path.to_owned(), message, help: None }
+    }
+}
+
 struct Checker {
     /// The parameter at the top level that is being checked.
     key: Option<String>,
@@ -153,11 +173,8 @@ impl Checker {
     }
 
     fn mismatch(&mut self, form: &Form, value: &Value, path: &str, help: Option<String>) {
-        let mut got = show(value);
-        if got.chars().count() > SHOWN {
-            got = got.chars().take(SHOWN).chain(['…']).collect();
-        }
-        self.refuse(path, format!("`{path}`: expected {form}, got {got}"), help);
+        let refusal = form.refusal(path, &show(value));
+        self.refuse(path, refusal.message, help);
     }
 }
 

@@ -92,7 +92,7 @@ fn run(state: &State, model: &Model, analysis: &str, map: Map) -> Result<Results
 }
 
 /// Finds the full name of an analysis that is called by its full name or by its own.
-fn full_name(plugins: &[PluginDescriptor], name: &str) -> Result<String, Failure> {
+pub(crate) fn full_name(plugins: &[PluginDescriptor], name: &str) -> Result<String, Failure> {
     let all: Vec<String> = plugins
         .iter()
         .flat_map(|plugin| plugin.analyses.iter().map(|analysis| plugin_name(plugin, &analysis.id)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, FLOAT, FnPtr, INT, ImmutableString, NativeCallContext};
 
-use super::{function, indexer, properties, property};
+use super::{Properties, function, indexer, properties, property};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::{Reduction, Tensor};
@@ -16,11 +16,12 @@ type Function = fn(f64) -> f64;
 /// A function of two numbers.
 type Operator = fn(f64, f64) -> f64;
 
-const PROPERTIES: &[&str] = &["axes", "doc", "name", "shape", "unit"];
+/// Properties of arrays.
+pub(crate) const TENSOR: Properties = ("Tensor", &["axes", "doc", "name", "shape", "unit"]);
 
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     engine.register_type_with_name::<Tensor>("Tensor");
-    properties::<Tensor>(engine, "Tensor", PROPERTIES);
+    properties::<Tensor>(engine, TENSOR);
     facts(engine);
     comparisons(engine);
     parts(engine, state);

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
+use serde_json::{Value, json};
 
-use super::{Options, function, properties, property, wrong_type};
+use super::{Options, Properties, function, properties, property, wrong_type};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::Images;
@@ -13,9 +14,25 @@ use crate::{Failure, ImageOptions, convert};
 
 pub(super) const OPTIONS: &[&str] = &["labels", "limit"];
 
+/// Properties of sets of images.
+pub(crate) const IMAGES: Properties = ("set of images", &["names"]);
+
+/// Describes the options of `load_images`.
+pub(super) fn options() -> Value {
+    json!({
+        "labels": {
+            "anyOf": [
+                { "type": "string" },
+                { "type": "array", "items": { "type": ["integer", "string"] } },
+            ],
+        },
+        "limit": { "type": "integer", "minimum": 1 },
+    })
+}
+
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     engine.register_type_with_name::<Images>("Images");
-    properties::<Images>(engine, "set of images", &["names"]);
+    properties::<Images>(engine, IMAGES);
 
     let doc = "Finds pictures: a folder, a file, a pattern such as `photos/*.jpg`, a CSV file with\n\
                the columns `file,label,part,x,y,width,height`, raw tensors (`.npy`, `.pb`), or a\n\

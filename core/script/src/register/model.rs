@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, Map, NativeCallContext};
+use serde_json::{Value, json};
 
-use super::{Options, count, function, properties, property, wrong_type};
+use super::{Options, Properties, count, function, properties, property, wrong_type};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::{Images, Model, layer_map};
@@ -12,17 +13,27 @@ use crate::{Failure, ModelOptions, Prediction, convert};
 
 pub(super) const OPTIONS: &[&str] = &["input", "labels", "preprocess"];
 
-const PROPERTIES: &[&str] = &["labels", "layers", "name", "score"];
+/// Properties of models.
+pub(crate) const MODEL: Properties = ("model", &["labels", "layers", "name", "score"]);
 
 /// Classes that `predict` returns for each image when no number is given.
 const CLASSES: usize = 5;
 
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     engine.register_type_with_name::<Model>("Model");
-    properties::<Model>(engine, "model", PROPERTIES);
+    properties::<Model>(engine, MODEL);
     loading(engine, state);
     facts(engine);
     predicting(engine, state);
+}
+
+/// Describes the options of `load_model`.
+pub(super) fn options(presets: &[String]) -> Value {
+    json!({
+        "input": { "type": "array", "items": { "type": "integer", "minimum": 1 } },
+        "labels": { "type": "string" },
+        "preprocess": { "type": "string", "enum": presets },
+    })
 }
 
 fn loading(engine: &mut Engine, state: &Arc<State>) {
@@ -61,7 +72,7 @@ fn load(
         .transpose()
         .map_err(|failure| failure.with_key("labels"))?;
     let path = state.reach.check(&state.locate(context, path)?)?;
-    let options = ModelOptions { preprocess, input, labels };
+    let options = ModelOptions { preprocess, input, labels, reach: Arc::clone(&state.reach) };
     Ok(Model::new(state.watch.outside(|| state.workbench.load_model(&path, &options))?))
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use convscope_report::Entry;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
+use serde_json::{Value, json};
 
-use super::{Options, function, properties};
+use super::{Options, Properties, function, properties};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::{FigureHandle, Page, Results, TableHandle};
@@ -13,9 +14,17 @@ use crate::{Failure, convert};
 
 pub(super) const OPTIONS: &[&str] = &["caption"];
 
+/// Properties of reports.
+pub(crate) const REPORT: Properties = ("report", &[]);
+
+/// Describes the options of `add`.
+pub(super) fn options() -> Value {
+    json!({ "caption": { "type": "string" } })
+}
+
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     engine.register_type_with_name::<Page>("Report");
-    properties::<Page>(engine, "report", &[]);
+    properties::<Page>(engine, REPORT);
 
     let shared = Arc::clone(state);
     function("report", &["title: String", "Report"], "Begins the report of this run.")

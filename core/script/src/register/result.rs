@@ -5,23 +5,27 @@ use std::sync::Arc;
 use convscope_protocol::Cell;
 use rhai::{Dynamic, Engine, INT, ImmutableString, Map};
 
-use super::{function, indexer, properties, property};
+use super::{Properties, function, indexer, properties, property};
 use crate::convert;
 use crate::state::State;
 use crate::suggest::{did_you_mean, listed};
 use crate::throw::Fallible;
 use crate::value::{FigureHandle, Results, TableHandle, Tensor};
 
+/// Properties of figures.
+pub(crate) const FIGURE: Properties = ("figure", &["caption", "name", "title"]);
+/// Properties of tables.
+pub(crate) const TABLE: Properties = ("table", &["caption", "columns", "name", "rows"]);
 /// Properties of a result beside its arrays.
-const PROPERTIES: [&str; 8] =
+pub(crate) const RESULT: [&str; 8] =
     ["analysis", "arrays", "figures", "notes", "parameters", "scalars", "semantics", "tables"];
 
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     engine.register_type_with_name::<Results>("Result");
     engine.register_type_with_name::<FigureHandle>("Figure");
     engine.register_type_with_name::<TableHandle>("Table");
-    properties::<FigureHandle>(engine, "figure", &["caption", "name", "title"]);
-    properties::<TableHandle>(engine, "table", &["caption", "columns", "name", "rows"]);
+    properties::<FigureHandle>(engine, FIGURE);
+    properties::<TableHandle>(engine, TABLE);
     arrays(engine, state);
     origin(engine);
     figures(engine);
@@ -38,7 +42,7 @@ fn arrays(engine: &mut Engine, state: &Arc<State>) {
         |result: &mut Results, name: ImmutableString| -> Fallible<Tensor> {
             Ok(result.array(&name).map_err(|mut failure| {
                 // A name after a point may also be a property that was misspelt.
-                failure.help = did_you_mean(&name, PROPERTIES).or(failure.help);
+                failure.help = did_you_mean(&name, RESULT).or(failure.help);
                 failure
             })?)
         },

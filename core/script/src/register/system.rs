@@ -116,7 +116,7 @@ fn marked(mut value: Dynamic) -> Dynamic {
 }
 
 /// Reads a setting as what the default is.
-fn like(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic, Failure> {
+pub(crate) fn like(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic, Failure> {
     if default.is_unit() {
         return Ok(free(text));
     }

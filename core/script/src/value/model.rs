@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use convscope_protocol::LayerDescription;
+use convscope_protocol::{LayerDescription, ModelDescription};
 use rhai::{Dynamic, Map};
 
 use crate::suggest::{did_you_mean, listed};
@@ -23,16 +23,23 @@ impl Model {
 
     /// Finds a layer by its exact name.
     pub(crate) fn layer(&self, name: &str) -> Result<&LayerDescription, Failure> {
-        let layers = &self.0.description().layers;
-        if let Some(layer) = layers.iter().find(|layer| layer.name == name) {
-            return Ok(layer);
-        }
-        let names = || layers.iter().map(|layer| layer.name.as_str());
-        let help = did_you_mean(name, names())
-            .unwrap_or_else(|| format!("layers: {}", listed(names(), 12)));
-        let message = format!("the model `{}` has no layer `{name}`", self.0.description().name);
-        Err(Failure::new("unknown_layer", message).with_help(help))
+        find_layer(self.0.description(), name)
     }
+}
+
+/// Finds a layer of a model by its exact name.
+pub(crate) fn find_layer<'a>(
+    model: &'a ModelDescription,
+    name: &str,
+) -> Result<&'a LayerDescription, Failure> {
+    if let Some(layer) = model.layers.iter().find(|layer| layer.name == name) {
+        return Ok(layer);
+    }
+    let names = || model.layers.iter().map(|layer| layer.name.as_str());
+    let help =
+        did_you_mean(name, names()).unwrap_or_else(|| format!("layers: {}", listed(names(), 12)));
+    let message = format!("the model `{}` has no layer `{name}`", model.name);
+    Err(Failure::new("unknown_layer", message).with_help(help))
 }
 
 /// Describes a layer as a map.

@@ -127,26 +127,7 @@ impl Results {
     /// report's own.
     pub(crate) fn file(&self, array: &str, path: &str) -> Result<Entry, Failure> {
         self.array(array)?;
-        let refuse = |help: &str| {
-            Err(Failure::new("out_of_reach", format!("cannot write to `{path}`")).with_help(help))
-        };
-        let usable = |part: &str| {
-            let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            !part.is_empty() && !part.starts_with('.') && part.chars().all(letter)
-        };
-        if !path.split('/').all(usable) {
-            return refuse(
-                "a script writes below the output folder: give a relative path\n\
-                 of letters, digits, `.`, `_` and `-`, without `..`",
-            );
-        }
-        let folder = path.split('/').next().unwrap_or_default();
-        if ["data", "figures"].iter().any(|own| folder.eq_ignore_ascii_case(own)) {
-            return refuse("`data` and `figures` are the report's own; choose another folder");
-        }
-        if path.strip_suffix(".npy").is_none() {
-            return refuse("arrays are written as `.npy`: let the path end so");
-        }
+        check_output(path)?;
         Ok(Entry::File {
             findings: Arc::clone(&self.findings),
             array: array.to_owned(),
@@ -170,6 +151,35 @@ impl Results {
         let message = format!("`{}` has no {what} `{name}`", self.name);
         Failure::new(&format!("unknown_{what}"), message).with_help(help)
     }
+}
+
+/// Checks where a script wants to write an array.
+///
+/// # Errors
+///
+/// When the path leads out of the output folder or into the report's own, or ends in another way.
+pub(crate) fn check_output(path: &str) -> Result<(), Failure> {
+    let refuse = |help: &str| {
+        Err(Failure::new("out_of_reach", format!("cannot write to `{path}`")).with_help(help))
+    };
+    let usable = |part: &str| {
+        let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(letter)
+    };
+    if !path.split('/').all(usable) {
+        return refuse(
+            "a script writes below the output folder: give a relative path\n\
+             of letters, digits, `.`, `_` and `-`, without `..`",
+        );
+    }
+    let folder = path.split('/').next().unwrap_or_default();
+    if ["data", "figures"].iter().any(|own| folder.eq_ignore_ascii_case(own)) {
+        return refuse("`data` and `figures` are the report's own; choose another folder");
+    }
+    if path.strip_suffix(".npy").is_none() {
+        return refuse("arrays are written as `.npy`: let the path end so");
+    }
+    Ok(())
 }
 
 impl FigureHandle {

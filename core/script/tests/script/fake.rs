@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex};
 use convscope_protocol::array::ArrayMeta;
 use convscope_protocol::figure::TableFigure;
 use convscope_protocol::findings::Origin;
+use convscope_protocol::schema::{ParameterError, Role};
+use convscope_protocol::suggest::{did_you_mean, nearest};
 use convscope_protocol::table::Column;
 use convscope_protocol::{
     AnalysisDescriptor, Array, Axis, Cell, Figure, FigureContent, Findings, LayerDescription,
     ModelDescription, PluginDescriptor, Schema, Table,
 };
 use convscope_script::{
-    Argument, Diagnostic, Failure, ImageOptions, ModelOptions, Prediction, ScriptError,
-    ScriptImages, ScriptModel, ScriptOptions, ScriptOutcome, Workbench,
+    Argument, Diagnostic, Failure, ImageOptions, ModelOptions, ModelOutline, Prediction,
+    ScriptError, ScriptImages, ScriptModel, ScriptOptions, ScriptOutcome, Workbench,
 };
 use ndarray::arr2;
 use serde_json::{Value, json};
@@ -60,17 +62,36 @@ impl Workbench for Bench {
         if self.0.two_plugins { vec![one, plugin("com.example.other")] } else { vec![one] }
     }
 
+    fn presets(&self) -> Vec<String> {
+        vec!["caffe".to_owned(), "imagenet".to_owned()]
+    }
+
+    fn outline(
+        &self,
+        path: &Path,
+        _options: &ModelOptions,
+    ) -> Result<Arc<dyn ModelOutline>, Failure> {
+        Ok(Arc::new(FakeOutline(described(path)?)))
+    }
+
+    fn check_images(&self, sources: &[PathBuf], _options: &ImageOptions) -> Result<(), Failure> {
+        let [source] = sources else { panic!("one source at a time") };
+        let is_empty = |folder: &Path| folder.read_dir().unwrap().next().is_none();
+        if source.is_dir() && is_empty(source) {
+            return Err(Failure::new("no_pictures", "there are no pictures"));
+        }
+        Ok(())
+    }
+
     fn load_model(
         &self,
         path: &Path,
         options: &ModelOptions,
     ) -> Result<Arc<dyn ScriptModel>, Failure> {
-        self.0.note(format!("model {} {options:?}", path.display()));
-        if path.extension().is_none_or(|extension| extension != "onnx") {
-            return Err(Failure::new("unsupported", "this is no ONNX model"));
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Arc::new(FakeModel { description: description(&name), fake: Arc::clone(&self.0) }))
+        let ModelOptions { preprocess, input, labels, .. } = options;
+        let options = format!("{preprocess:?} {input:?} {labels:?}");
+        self.0.note(format!("model {} {options}", path.display()));
+        Ok(Arc::new(FakeModel { description: described(path)?, fake: Arc::clone(&self.0) }))
     }
 
     fn load_images(
@@ -146,7 +167,8 @@ impl ScriptModel for FakeModel {
         for (key, value) in &arguments {
             match (key.as_str(), value) {
                 (
-                    "images" | "layers" | "stride" | "maps" | "choose" | "top" | "spots_per_image",
+                    "baseline" | "choose" | "images" | "layers" | "maps" | "spots_per_image"
+                    | "stride" | "target" | "top",
                     _,
                 ) => {}
                 ("window", Argument::Json(Value::Number(window))) if window.as_i64() > Some(0) => {}
@@ -172,14 +194,76 @@ impl ScriptModel for FakeModel {
     }
 }
 
+/// What the fake says about a model before it is loaded.
+struct FakeOutline(ModelDescription);
+
+impl ModelOutline for FakeOutline {
+    fn description(&self) -> &ModelDescription {
+        &self.0
+    }
+
+    fn check(&self, role: Role, path: &str, value: &Value) -> Result<(), ParameterError> {
+        let Some(name) = value.as_str() else { return Ok(()) };
+        let known: Vec<&str> = match role {
+            Role::Layer => self.0.layers.iter().map(|layer| layer.name.as_str()).collect(),
+            _ => self.0.labels.iter().map(String::as_str).collect(),
+        };
+        if known.contains(&name) {
+            return Ok(());
+        }
+        let what = if role == Role::Layer { "layer" } else { "class" };
+        Err(ParameterError {
+            key: path.to_owned(),
+            message: format!("`{path}`: the model has no {what} `{name}`"),
+            help: did_you_mean(&nearest(name, known)),
+        })
+    }
+}
+
+fn described(path: &Path) -> Result<ModelDescription, Failure> {
+    if path.extension().is_none_or(|extension| extension != "onnx") {
+        return Err(Failure::new("unsupported", "this is no ONNX model"));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(description(&name))
+}
+
 fn plugin(id: &str) -> PluginDescriptor {
     let schema = json!({
         "type": "object",
         "properties": {
             "images": { "description": "Pictures.", "x-convscope": "dataset" },
-            "window": { "description": "Side of the window.", "type": "integer", "default": 32 },
+            "window": {
+                "description": "Side of the window.",
+                "type": "integer",
+                "minimum": 1,
+                "default": 32,
+            },
             "stride": { "description": "Step of the window.", "type": "integer", "default": 8 },
-            "layers": { "description": "Layers.", "type": "string" },
+            "layers": {
+                "description": "Layers.",
+                "anyOf": [
+                    { "type": "string", "x-convscope": "layer" },
+                    { "type": "array", "items": { "type": "string", "x-convscope": "layer" } },
+                ],
+            },
+            "target": {
+                "description": "Class.",
+                "anyOf": [
+                    { "type": "integer", "minimum": 0, "x-convscope": "target" },
+                    { "type": "string", "x-convscope": "target" },
+                ],
+            },
+            "baseline": {
+                "description": "What stands in.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "kind": { "type": "string", "enum": ["mean", "blur"] },
+                    "radius": { "type": "number", "exclusiveMinimum": 0.0 },
+                },
+                "required": ["kind"],
+            },
         },
         "required": ["images"],
         "additionalProperties": false,
@@ -371,7 +455,8 @@ impl Left {
 
     pub(crate) fn mistake(self) -> Diagnostic {
         match self.outcome {
-            Err(ScriptError::Mistake(mistake)) => *mistake,
+            Err(ScriptError::Failed(failure)) => *failure,
+            Err(ScriptError::Mistakes(mut mistakes)) if mistakes.len() == 1 => mistakes.remove(0),
             other => panic!("no mistake: {other:?}"),
         }
     }

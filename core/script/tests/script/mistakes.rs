@@ -24,7 +24,10 @@ fn an_unknown_parameter_is_found_before_anything_runs() {
     assert_eq!(mistake.message, "unknown parameter `windw`");
     assert_eq!(marked(&mistake), "windw");
     assert_eq!(mistake.label.unwrap(), "did you mean `window`?");
-    assert_eq!(mistake.help.unwrap(), "parameters: images, window = 32, stride = 8, layers");
+    assert_eq!(
+        mistake.help.unwrap(),
+        "parameters: images, window = 32, stride = 8, layers, target, baseline"
+    );
     let place = mistake.place.unwrap();
     assert_eq!((place.line, place.column), (2, 37));
 }
@@ -68,7 +71,7 @@ fn unknown_names_are_told_with_the_nearest() {
         told(&format!("{LOADED} model.run(\"x/saliency\", #{{}});")),
         tell(
             "no plugin offers the analysis `x/saliency`",
-            "run",
+            "\"x/saliency\"",
             "analyses: `deconvnet`, `occlusion`"
         )
     );
@@ -103,7 +106,7 @@ fn wrong_arguments_are_told_with_the_right_ones() {
     assert_eq!(word, "occlusion");
     assert_eq!(
         help,
-        "write `model.occlusion(#{ … })`\nparameters: images, window = 32, stride = 8, layers"
+        "write `model.occlusion(#{ … })`\nparameters: images, window = 32, stride = 8, layers, target, baseline"
     );
 
     let (message, _, help) = told(&format!("{LOADED} let p = report(\"x\"); p.text(3);"));

@@ -125,7 +125,11 @@ fn arrays_are_saved_with_a_report_or_without_one() {
 
 #[test]
 fn a_caption_is_a_string() {
-    let mistake =
-        run("report(\"one\").add(model.deconvnet(#{ images: photos }), #{ caption: 3 });");
-    assert_eq!(mistake.mistake().message, "`caption` must be a string, not a whole number");
+    let add = |value: &str| {
+        let add = "report(\"one\").add(model.deconvnet(#{ images: photos })";
+        run(&format!("let three = 3; three += 0; {add}, #{{ caption: {value} }});")).mistake()
+    };
+
+    assert_eq!(add("three").message, "`caption` must be a string, not a whole number");
+    assert_eq!(add("3").message, "`caption`: expected text, got 3");
 }
