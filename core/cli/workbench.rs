@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convscope_data::Preset;
-use convscope_host::{Argument, Control, HostError, ImageSet, Model, Session};
+use convscope_host::{Argument, Control, HostError, ImageSet, Model, ModelOptions, Session};
 use convscope_protocol::{Findings, ModelDescription, ParameterError, PluginDescriptor, Role};
 use convscope_report::Ingredient;
 use convscope_script as script;
@@ -19,15 +19,6 @@ pub(crate) struct Workbench {
     session: Arc<Session>,
     console: Arc<Console>,
     loaded: Arc<Mutex<Loaded>>,
-    /// Models that were read to check the script, and that it has not loaded yet.
-    read_before: Mutex<Vec<Read>>,
-}
-
-/// A model that was read.
-struct Read {
-    path: PathBuf,
-    options: script::ModelOptions,
-    model: Arc<Model>,
 }
 
 /// What a script loaded, in order, each once.
@@ -42,7 +33,7 @@ pub(crate) struct Loaded {
 impl Workbench {
     /// Answers with a session.
     pub(crate) fn new(session: Arc<Session>, console: Arc<Console>) -> Self {
-        Self { session, console, loaded: Arc::default(), read_before: Mutex::default() }
+        Self { session, console, loaded: Arc::default() }
     }
 
     /// Returns what was loaded so far.
@@ -66,9 +57,8 @@ impl script::Workbench for Workbench {
         path: &Path,
         options: &script::ModelOptions,
     ) -> Result<Arc<dyn script::ModelOutline>, script::Failure> {
-        let model = self.read(path, options)?;
-        let (path, options) = (path.to_owned(), options.clone());
-        self.read_before().push(Read { path, options, model: Arc::clone(&model) });
+        let given = model_options(path, options)?;
+        let model = self.session.outline_model(path, &given).map_err(|error| failure(&error))?;
         Ok(Arc::new(Outline(model)))
     }
 
@@ -79,7 +69,9 @@ impl script::Workbench for Workbench {
     ) -> Result<(), script::Failure> {
         // Tensors are read as a whole: that is left to the call.
         let is_tensor = |path: &&PathBuf| {
-            path.extension().is_some_and(|extension| extension == "npy" || extension == "pb")
+            path.extension().is_some_and(|extension| {
+                extension.eq_ignore_ascii_case("npy") || extension.eq_ignore_ascii_case("pb")
+            })
         };
         let sources: Vec<PathBuf> =
             sources.iter().filter(|path| !is_tensor(path)).cloned().collect();
@@ -91,13 +83,8 @@ impl script::Workbench for Workbench {
         path: &Path,
         options: &script::ModelOptions,
     ) -> Result<Arc<dyn script::ScriptModel>, script::Failure> {
-        let mut read = self.read_before();
-        let is_this = |known: &Read| known.path == path && known.options == *options;
-        let model = match read.iter().position(is_this) {
-            Some(index) => read.swap_remove(index).model,
-            None => self.read(path, options)?,
-        };
-        drop(read);
+        let given = model_options(path, options)?;
+        let model = self.session.load_model(path, &given).map_err(|error| failure(&error))?;
         let description = model.description();
         let ingredient =
             Ingredient { name: description.name.clone(), hash: description.hash.clone() };
@@ -137,28 +124,6 @@ impl script::Workbench for Workbench {
 }
 
 impl Workbench {
-    /// Reads a model.
-    fn read(
-        &self,
-        path: &Path,
-        options: &script::ModelOptions,
-    ) -> Result<Arc<Model>, script::Failure> {
-        let preprocess = match &options.preprocess {
-            Some(name) => Some(name.parse::<Preset>().map_err(|error| {
-                script::Failure::new("invalid_parameter", error.to_string()).with_key("preprocess")
-            })?),
-            None => None,
-        };
-        check_card(path, &options.reach)?;
-        let given = convscope_host::ModelOptions {
-            input: options.input.clone(),
-            preprocess,
-            labels: options.labels.clone(),
-            given: Vec::new(),
-        };
-        self.session.load_model(path, &given).map_err(|error| failure(&error))
-    }
-
     fn list(
         &self,
         sources: &[PathBuf],
@@ -176,10 +141,26 @@ impl Workbench {
     fn lock(&self) -> MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn read_before(&self) -> MutexGuard<'_, Vec<Read>> {
-        self.read_before.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Turns the options of a model into the host's.
+fn model_options(
+    path: &Path,
+    options: &script::ModelOptions,
+) -> Result<ModelOptions, script::Failure> {
+    let preprocess = match &options.preprocess {
+        Some(name) => Some(name.parse::<Preset>().map_err(|error| {
+            script::Failure::new("invalid_parameter", error.to_string()).with_key("preprocess")
+        })?),
+        None => None,
+    };
+    check_card(path, &options.reach)?;
+    Ok(ModelOptions {
+        input: options.input.clone(),
+        preprocess,
+        labels: options.labels.clone(),
+        ..ModelOptions::default()
+    })
 }
 
 /// Checks that the card of a model, and the labels that the card names, may be read.
