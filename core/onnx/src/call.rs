@@ -59,7 +59,8 @@ pub(crate) struct Workbench<'m> {
     pub(crate) placed: BTreeMap<String, ValueId>,
     /// Number of elements that constant folding may still make.
     pub(crate) left: Cell<usize>,
-    /// Names of computed values that operators want to be constant.
+    /// Names of values that nodes want to be constant: an input of the model whose value is given
+    /// is bound then.
     pub(crate) demanded: &'m RefCell<BTreeSet<String>>,
 }
 
@@ -187,21 +188,12 @@ impl<'m> Call<'_, 'm> {
         match self.operand(index) {
             None => Ok(None),
             Some(Operand { known: Known::Constant(constant), .. }) => Ok(Some(constant)),
-            Some(operand) => {
-                self.demand(operand);
-                let name = operand.name;
+            Some(Operand { name, .. }) => {
+                self.bench.demanded.borrow_mut().insert((*name).to_owned());
                 Err(Refusal::unsupported(format!(
                     "its {what} {name} is computed; only a stored one is supported"
                 )))
             }
-        }
-    }
-
-    /// Notes that an operand must be constant: an input of the model whose value is given is bound
-    /// then.
-    pub(crate) fn demand(&self, operand: &Operand<'_>) {
-        if matches!(operand.known, Known::Computed(_)) {
-            self.bench.demanded.borrow_mut().insert(operand.name.to_owned());
         }
     }
 

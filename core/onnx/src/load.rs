@@ -28,8 +28,7 @@ pub struct LoadOptions {
     /// Extents that the file leaves open are then those of the values, and an input that cannot be
     /// one value per image is bound: its value becomes a constant of the network. Bound are
     /// integers, a real input whose extent in the file's batch is not that of the other inputs, and
-    /// a real input that a node wants to know before anything runs, such as the weights of a
-    /// convolution.
+    /// a real input that a node takes as a constant only, such as the weights of a convolution.
     pub given: Vec<Constant>,
 }
 
@@ -193,6 +192,7 @@ fn operator_set(model: &ModelProto) -> Result<i64, OnnxError> {
 mod tests {
     use std::fs;
 
+    use convscope_runtime::network::Origin;
     use prost::Message as _;
     use prost::bytes::Bytes;
 
@@ -307,6 +307,26 @@ mod tests {
         assert_eq!(weight.values().unwrap(), [2.0; 3]);
         let words = load(Vec::new()).unwrap_err().to_string();
         assert!(words.contains("its weight w is computed"), "{words}");
+    }
+
+    #[test]
+    fn an_input_whose_batch_a_node_would_move_is_bound_to_the_value_given() {
+        let transpose = node("Transpose", "n", &["x"], &["y"]);
+        let graph = GraphProto {
+            input: vec![value_info("x", &[2, 3])],
+            ..graph(vec![transpose], "x", "y")
+        };
+        let bytes = model(graph).encode_to_vec();
+        let values = Tensor::new([2, 3], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let options = LoadOptions { given: vec![Constant::Real(values)], ..LoadOptions::default() };
+        let loaded = load_bytes(bytes.clone(), Path::new(""), &options).unwrap();
+        let Origin::Constant(tensor) = &loaded.network.value(loaded.scores).origin else {
+            panic!("it was not evaluated");
+        };
+        assert_eq!(tensor.values().unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        let words =
+            load_bytes(bytes, Path::new(""), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(words.ends_with("its order [1, 0] moves the batch"), "{words}");
     }
 
     /// A model whose one weight is large, and its values.

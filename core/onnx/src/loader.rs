@@ -56,6 +56,7 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
         }
         for node in &self.graph.nodes {
             if let Err(refusal) = self.convert(node) {
+                self.demand_constants(node);
                 self.note(node, refusal)?;
             }
         }
@@ -123,7 +124,6 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             (Some(constant), _) => Known::Constant(constant),
             (None, Some(convert)) => Known::Computed(convert(&mut call)?),
             (None, None) => {
-                call.operands.iter().flatten().for_each(|operand| call.demand(operand));
                 return Err(Refusal::unsupported("the operator is supported on constants only"));
             }
         };
@@ -148,6 +148,14 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             self.known.insert(further, known);
         }
         Ok(())
+    }
+
+    /// Notes that a node which was refused can be evaluated where all its operands are constant.
+    fn demand_constants(&self, node: &GraphNode<'m>) {
+        if fold::is_known(&node.proto.op_type) {
+            let mut demanded = self.bench.demanded.borrow_mut();
+            demanded.extend(node.proto.input.iter().cloned());
+        }
     }
 
     /// Looks a value up; a stored tensor is read when it is first needed.

@@ -120,6 +120,12 @@ impl Call<'_, '_> {
         limits.map(slice).collect()
     }
 
+    /// Says whether the attribute `axis` of a Split or Gather is the batch, whose extent is not
+    /// known.
+    pub(crate) fn cuts_batch(&self, rank: usize) -> Result<bool, Refusal> {
+        Ok(resolve_axis(self.attributes.integer("axis")?.unwrap_or(0), rank)? == 0)
+    }
+
     /// Returns the axis that a Split cuts, and the lengths of its parts: an attribute before
     /// operator set 13, an input from then on, and otherwise equal parts.
     pub(crate) fn split_parts(&self, extents: &[usize]) -> Result<(usize, Vec<usize>), Refusal> {

@@ -14,10 +14,11 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
         return Err(Refusal::invalid("its indices are not integers"));
     };
     let shape = call.shape(input);
-    let (axis, positions) = call.gathered(shape.extents(), &indices)?;
-    if axis == 0 {
+    // Before the indices: how long the batch is, they do not know.
+    if call.cuts_batch(shape.rank())? {
         return Err(Refusal::unsupported("it picks images of the batch"));
     }
+    let (axis, positions) = call.gathered(shape.extents(), &indices)?;
     if positions.is_empty() {
         return Err(Refusal::Unsupported(format!("it takes nothing of axis {axis}")));
     }
@@ -54,8 +55,10 @@ mod tests {
     #[test]
     fn images_missing_indices_and_computed_ones_are_refused() {
         let refused = |axis, stored| refusal(gather(axis), vec![stored], 13);
-        let images = refused(0, integers("k", &[0]));
-        assert!(images.ends_with("Gather n: it picks images of the batch"), "{images}");
+        for image in [0, 2] {
+            let words = refused(0, integers("k", &[image]));
+            assert!(words.ends_with("Gather n: it picks images of the batch"), "{words}");
+        }
         let outside = refused(1, integers("k", &[3]));
         assert_eq!(outside, "Gather n: an index lies outside its input");
         let none = refused(1, integers("k", &[]));

@@ -8,12 +8,13 @@ use crate::refusal::Refusal;
 
 pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     let input = call.value(0)?;
-    let (axis, lengths) = call.split_parts(call.shape(input).extents())?;
+    let shape = call.shape(input);
+    if !call.further.is_empty() && call.cuts_batch(shape.rank())? {
+        return Err(Refusal::unsupported("it splits the batch"));
+    }
+    let (axis, lengths) = call.split_parts(shape.extents())?;
     if let [_] = lengths.as_slice() {
         return Ok(input);
-    }
-    if axis == 0 {
-        return Err(Refusal::unsupported("it splits the batch"));
     }
     let mut start = 0;
     let mut parts = Vec::with_capacity(lengths.len());
