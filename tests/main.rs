@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod conformance;
 mod fixtures;
 mod mistakes;
 mod refusals;
