@@ -9,6 +9,7 @@
 mod architecture;
 mod conformance;
 mod fixtures;
+mod inspect;
 mod mistakes;
 mod refusals;
 mod report;

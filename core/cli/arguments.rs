@@ -126,6 +126,9 @@ pub(crate) struct Inspect {
     /// Shape of the input where the model leaves it open, such as 1,3,224,224
     #[arg(long, value_name = "SHAPE", value_delimiter = ',', value_parser = extent)]
     pub(crate) input: Vec<usize>,
+    /// Draw the graph as an SVG file, every layer with its work
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// Sub-commands of `plugins`.

@@ -33,7 +33,7 @@ pub(crate) fn execute(
         Command::Analyze(arguments) => analyze::execute(arguments, common, console),
         Command::Check(arguments) => check::execute(arguments, common, console),
         Command::Infer(arguments) => infer::execute(arguments, common, console),
-        Command::Inspect(arguments) => inspect::execute(arguments, common),
+        Command::Inspect(arguments) => inspect::execute(arguments, common, console),
         Command::Plugins(arguments) => plugins::execute(arguments, common, console),
         Command::Predict(arguments) => predict::execute(arguments, common, console),
         Command::Run(arguments) => run::execute(arguments, common, console),

@@ -1,25 +1,66 @@
-//! `convscope inspect`: the layers of a model.
+//! `convscope inspect`: the layers of a model, and what analyses can do with it.
+
+mod uses;
+
+use std::path::Path;
 
 use convscope_protocol::{LayerDescription, ModelDescription};
+use convscope_report::draw_network;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
 use crate::arguments::{Common, Inspect};
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::session;
 use crate::text::Table;
+use uses::Use;
+
+/// Width of what is printed.
+const WIDTH: usize = 80;
 
 /// Describes a model.
-pub(crate) fn execute(arguments: &Inspect, common: &Common) -> Result<Outcome, Failure> {
-    let session = session::open_bare(common)?;
+pub(crate) fn execute(
+    arguments: &Inspect,
+    common: &Common,
+    console: &Console,
+) -> Result<Outcome, Failure> {
+    let session = session::open(common, console)?;
     let options = session::model_options(&arguments.input);
-    let model = session.load_model(&arguments.model, &options)?;
+    // The weights change nothing that is shown.
+    let model = session.outline_model(&arguments.model, &options)?;
     let description = model.description();
+    let uses = uses::of(session.registry(), description);
     let mut json = Map::new();
     json.insert("model".to_owned(), without_labels(description)?);
-    json.insert("parameters".to_owned(), json!(parameters(description)));
-    json.insert("multiply_adds".to_owned(), json!(multiply_adds(description)));
-    Ok(Outcome { text: rendered(description), json })
+    json.insert("parameters".to_owned(), json!(description.parameters()));
+    json.insert("multiply_adds".to_owned(), json!(description.multiply_adds()));
+    json.insert("analyses".to_owned(), uses.iter().map(Use::json).collect());
+    let mut text = rendered(description, model.classes(), &uses);
+    if let Some(path) = &arguments.svg {
+        let drawing = draw_network(description, env!("CARGO_PKG_VERSION"))
+            .map_err(|error| Failure::new("figure", error.to_string()))?;
+        write(path, &drawing)?;
+        json.insert("svg".to_owned(), json!(path));
+        text = format!("{text}\nwritten: {}\n", path.display());
+    }
+    Ok(Outcome { text, json })
+}
+
+/// Writes a file under another name first, so that it is never there in part.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let refused = |error: std::io::Error| {
+        Failure::new("output", format!("cannot write {}: {error}", path.display()))
+    };
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".partial-{}", std::process::id()));
+    let partial = Path::new(&name);
+    std::fs::write(partial, text).map_err(refused)?;
+    std::fs::rename(partial, path).map_err(|error| {
+        // What is left over is worth less than the reason.
+        let _ = std::fs::remove_file(partial);
+        refused(error)
+    })
 }
 
 fn without_labels(description: &ModelDescription) -> Result<Value, Failure> {
@@ -31,28 +72,29 @@ fn without_labels(description: &ModelDescription) -> Result<Value, Failure> {
     Ok(value)
 }
 
-fn parameters(description: &ModelDescription) -> u64 {
-    description.layers.iter().map(|layer| layer.parameters).sum()
-}
-
-fn multiply_adds(description: &ModelDescription) -> u64 {
-    description.layers.iter().map(|layer| layer.multiply_adds).sum()
-}
-
-fn rendered(description: &ModelDescription) -> String {
+fn rendered(description: &ModelDescription, classes: usize, uses: &[Use<'_>]) -> String {
     let inputs: Vec<String> = description
         .inputs
         .iter()
         .map(|input| format!("{} {}", input.name, extents(&input.shape)))
         .collect();
+    let count = |kind: &str| description.layers.iter().filter(|layer| layer.kind == kind).count();
     let mut lines = vec![
         format!("{}\n", description.name),
         format!("input          {}\n", inputs.join(", ")),
-        format!("scores         {}\n", description.score),
+        format!("scores         {}, {classes} classes\n", description.score),
     ];
     lines.extend(description.probability.iter().map(|name| format!("probabilities  {name}\n")));
-    lines.push(format!("parameters     {}\n", short(parameters(description))));
-    lines.push(format!("multiply-adds  {} (MACs)\n\n", short(multiply_adds(description))));
+    lines.push(format!("parameters     {}\n", short(description.parameters())));
+    lines.push(format!("multiply-adds  {} (MACs)\n", short(description.multiply_adds())));
+    lines.push(format!("rectifiers     {}", count("rectifier")));
+    if count("activation") > 0 {
+        lines.push(format!(
+            ", and {} other activations, which every method differentiates",
+            count("activation")
+        ));
+    }
+    lines.push("\n\n".to_owned());
     let mut table = Table::new(&[
         ("layer", false),
         ("kind", false),
@@ -65,7 +107,14 @@ fn rendered(description: &ModelDescription) -> String {
     for layer in &description.layers {
         table.row(row(layer));
     }
-    lines.push(table.rendered(80));
+    lines.push(table.rendered(WIDTH));
+    if !uses.is_empty() {
+        let mut table = Table::new(&[("analysis", false), ("can start from", false)]);
+        for one in uses {
+            table.row(vec![one.name().to_owned(), one.words(description)]);
+        }
+        lines.push(format!("\n{}", table.rendered(WIDTH)));
+    }
     lines.concat()
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn complete(
     let mut failure = None;
     let visited =
         analysis.parameters.visit_roles(&mut json, &mut |place, value| match place.role {
-            Role::Layer => layer(model, place, value),
+            Role::Layer | Role::Maps => layer(model, place, value),
             Role::Target => target(model, place, value),
             Role::Dataset | Role::Tensor => {
                 match handle(model, place, value, &mut pending, control) {
@@ -202,7 +202,7 @@ impl Model {
     pub fn check(&self, role: Role, path: &str, value: &Value) -> Result<(), ParameterError> {
         let place = Place { role, key: path, path, index: 0 };
         match role {
-            Role::Layer => layer(self, &place, &mut value.clone()),
+            Role::Layer | Role::Maps => layer(self, &place, &mut value.clone()),
             Role::Target => target(self, &place, &mut value.clone()),
             Role::Callback | Role::Dataset | Role::Model | Role::Tensor => Ok(()),
         }
@@ -214,6 +214,16 @@ fn layer(model: &Model, place: &Place<'_>, value: &mut Value) -> Result<(), Para
     let Value::String(name) = &*value else { return Ok(()) };
     match translate::value(model.network(), name) {
         Ok(id) => {
+            let shape = &model.network().value(id).shape;
+            let has_maps = matches!(shape.rank(), 2 | 4) && shape.volume() > 0;
+            if place.role == Role::Maps && !has_maps {
+                let message = format!(
+                    "`{}`: `{name}` has no feature maps: its shape for one image is {shape}",
+                    place.path
+                );
+                let help = "`convscope inspect` lists the layers with their shapes".to_owned();
+                return Err(error_at(place, message, Some(help)));
+            }
             *value = Value::String(model.network().name_of(id).to_owned());
             Ok(())
         }
@@ -320,6 +330,33 @@ mod tests {
         assert_eq!(class("Tinca tinca"), Ok(0));
         assert_eq!(class("tinca"), Ok(3));
         assert_eq!(class("tiger cat"), Ok(2));
+    }
+
+    #[test]
+    fn a_parameter_that_wants_maps_refuses_layers_without() {
+        let network = flat_network();
+        let score = network.find("x").unwrap();
+        let model = Model::new(Path::new("flat.onnx"), network, score);
+        let check = |role| model.check(role, "layers[1]", &Value::from("mixed"));
+        check(Role::Layer).unwrap();
+        let error = check(Role::Maps).unwrap_err();
+        assert_eq!(
+            error.message,
+            "`layers[1]`: `mixed` has no feature maps: its shape for one image is [1, 2, 6]"
+        );
+        assert_eq!(
+            error.help.as_deref(),
+            Some("`convscope inspect` lists the layers with their shapes")
+        );
+    }
+
+    /// A network whose only layer has three axes.
+    fn flat_network() -> convscope_runtime::Network {
+        let mut builder = convscope_runtime::NetworkBuilder::default();
+        let input = builder.input("x", convscope_runtime::Shape::from([1, 3, 2, 2])).unwrap();
+        let layer = Arc::new(convscope_runtime::layer::Reshape::new(&[2, 6]));
+        let mixed = builder.layer("mixed", layer, &[input], "mixed").unwrap();
+        builder.finish(vec![mixed])
     }
 
     #[test]

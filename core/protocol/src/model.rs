@@ -27,6 +27,18 @@ pub struct ModelDescription {
     pub preprocessing: Option<PixelScale>,
 }
 
+impl ModelDescription {
+    /// Returns the multiply-adds of one forward pass of one image.
+    pub fn multiply_adds(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.multiply_adds).fold(0, u64::saturating_add)
+    }
+
+    /// Returns the number of weights.
+    pub fn parameters(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.parameters).fold(0, u64::saturating_add)
+    }
+}
+
 /// A named value and its shape for one image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValueDescription {
@@ -58,6 +70,14 @@ pub struct LayerDescription {
     pub multiply_adds: u64,
     /// Number of weights.
     pub parameters: u64,
+}
+
+impl LayerDescription {
+    /// Says whether the output is feature maps `[1, channel, height, width]`, or features
+    /// `[1, channel]`, which count as maps of one unit.
+    pub fn has_maps(&self) -> bool {
+        matches!(self.shape.len(), 2 | 4) && self.shape.iter().all(|&extent| extent > 0)
+    }
 }
 
 /// How a value of the network's input came from a pixel: value = (pixel · scale − mean) / std.

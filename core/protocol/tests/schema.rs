@@ -56,7 +56,7 @@ fn every_mistake_in_a_schema_is_named_with_its_place() {
     assert_eq!(
         at(json!({ "type": "string", "x-convscope": "picture" })),
         "parameter schema: #/properties/p: `x-convscope` must be one of callback, dataset, layer, \
-         model, target, tensor"
+         maps, model, target, tensor"
     );
     assert_eq!(
         at(json!({ "type": "string", "maximum": 3 })),

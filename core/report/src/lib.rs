@@ -21,6 +21,7 @@ mod font;
 mod manifest;
 mod markdown;
 mod names;
+mod network;
 mod page;
 mod pixels;
 mod report;
@@ -30,5 +31,6 @@ mod write;
 
 pub use error::ReportError;
 pub use folder::check_folder;
+pub use network::draw_network;
 pub use report::{Entry, Ingredient, PluginOrigin, Provenance, Report};
 pub use write::{Written, write};

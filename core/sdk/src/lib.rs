@@ -122,6 +122,8 @@ pub use host::{Host, LogLevel};
 pub use images::Images;
 pub use method::{Amplitude, Method, Normalization, Overlap};
 pub use model::Model;
-pub use parameter::{ImagesParameter, LayerName, OneOrMany, Position, Positions, Target};
+pub use parameter::{
+    ImagesParameter, LayerName, LayerWithMaps, OneOrMany, Position, Positions, Target,
+};
 pub use picture::{around_grey, input_channels, pixel_channels};
 pub use random::Random;

@@ -1,6 +1,6 @@
 //! Parameters of `deconvnet`.
 
-use convscope_sdk::{Amplitude, ImagesParameter, LayerName, Normalization, OneOrMany, Overlap};
+use convscope_sdk::{Amplitude, ImagesParameter, LayerWithMaps, Normalization, OneOrMany, Overlap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Parameters {
     /// Layers whose feature maps are shown; by default every value after a rectifier, thinned
     /// evenly to five.
     #[serde(default)]
-    pub layers: Option<OneOrMany<LayerName>>,
+    pub layers: Option<OneOrMany<LayerWithMaps>>,
     /// How many feature maps of each layer, or their numbers.
     #[serde(default)]
     pub maps: Maps,

@@ -87,6 +87,9 @@ pub enum Role {
     Dataset,
     /// Name of a layer; the host completes and checks it.
     Layer,
+    /// Name of a layer with feature maps, or features, which count as maps of one unit; the host
+    /// completes and checks it.
+    Maps,
     /// A model.
     Model,
     /// A class: number, label, or `"predicted"`; the host turns labels into numbers.
@@ -97,8 +100,15 @@ pub enum Role {
 
 impl Role {
     /// Every role, alphabetical.
-    pub const ALL: [Self; 6] =
-        [Self::Callback, Self::Dataset, Self::Layer, Self::Model, Self::Target, Self::Tensor];
+    pub const ALL: [Self; 7] = [
+        Self::Callback,
+        Self::Dataset,
+        Self::Layer,
+        Self::Maps,
+        Self::Model,
+        Self::Target,
+        Self::Tensor,
+    ];
 
     /// Returns the name that schemas use.
     pub const fn name(self) -> &'static str {
@@ -106,6 +116,7 @@ impl Role {
             Self::Callback => "callback",
             Self::Dataset => "dataset",
             Self::Layer => "layer",
+            Self::Maps => "maps",
             Self::Model => "model",
             Self::Target => "target",
             Self::Tensor => "tensor",
@@ -128,6 +139,7 @@ impl Role {
             Self::Callback => "a function",
             Self::Dataset => "pictures or tensors",
             Self::Layer => "the name of a layer",
+            Self::Maps => "the name of a layer with feature maps",
             Self::Model => "a model",
             Self::Target => "a class label",
             Self::Tensor => "a tensor",

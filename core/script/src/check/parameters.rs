@@ -169,11 +169,11 @@ impl Fields<'_> {
             self.problem(problem, known.position);
         }
         let role = form.alternative_for(&value).and_then(|alternative| alternative.role);
-        if let (true, Some(role @ (Role::Layer | Role::Target)), Some(outline)) =
+        if let (true, Some(role @ (Role::Layer | Role::Maps | Role::Target)), Some(outline)) =
             (is_right, role, self.outline)
             && let Err(problem) = outline.check(role, path, &value)
         {
-            let kind = if role == Role::Layer { "unknown_layer" } else { "unknown_target" };
+            let kind = if role == Role::Target { "unknown_target" } else { "unknown_layer" };
             let mut failure = failure(problem);
             kind.clone_into(&mut failure.kind);
             self.problems.push((failure, known.position));

@@ -205,13 +205,15 @@ impl ModelOutline for FakeOutline {
     fn check(&self, role: Role, path: &str, value: &Value) -> Result<(), ParameterError> {
         let Some(name) = value.as_str() else { return Ok(()) };
         let known: Vec<&str> = match role {
-            Role::Layer => self.0.layers.iter().map(|layer| layer.name.as_str()).collect(),
+            Role::Layer | Role::Maps => {
+                self.0.layers.iter().map(|layer| layer.name.as_str()).collect()
+            }
             _ => self.0.labels.iter().map(String::as_str).collect(),
         };
         if known.contains(&name) {
             return Ok(());
         }
-        let what = if role == Role::Layer { "layer" } else { "class" };
+        let what = if role == Role::Target { "class" } else { "layer" };
         Err(ParameterError {
             key: path.to_owned(),
             message: format!("`{path}`: the model has no {what} `{name}`"),

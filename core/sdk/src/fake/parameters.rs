@@ -32,7 +32,7 @@ pub(super) fn complete(
                 Err(ParameterError { key: place.key.to_owned(), message, help })
             };
             match (place.role, &*value) {
-                (Role::Layer, Value::String(name)) => {
+                (Role::Layer | Role::Maps, Value::String(name)) => {
                     let mut names = Node::ALL.iter().map(|node| node.name());
                     if names.any(|known| known == name) {
                         return Ok(());
@@ -60,7 +60,7 @@ pub(super) fn complete(
                     refuse(format!("`{}`: no class {class}; there are 4", place.path), None)
                 }
                 (Role::Dataset, Value::Object(object)) if object.contains_key(DATASET) => Ok(()),
-                (Role::Layer | Role::Target, _) => Ok(()),
+                (Role::Layer | Role::Maps | Role::Target, _) => Ok(()),
                 (role, _) => refuse(
                     format!("`{}`: the fake host has no {}", place.path, role.name()),
                     Some("give images with `with_tensors` or `with_pictures`".to_owned()),
