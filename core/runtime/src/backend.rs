@@ -1,10 +1,14 @@
 //! What a compute backend must be able to do.
 
+mod binary;
 pub mod cpu;
+mod unary;
 
 use std::fmt::Debug;
 
+pub use binary::{Binary, Side};
 pub use cpu::CpuBackend;
+pub use unary::Unary;
 
 use crate::{BackendError, Shape, Tensor, Window};
 
@@ -50,46 +54,6 @@ pub enum Orientation {
     Plain,
     /// Rows and columns exchanged.
     Transposed,
-}
-
-/// An element-wise function of one value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unary {
-    /// max(x, 0).
-    Rectify,
-    /// x limited to `low..=high`.
-    Clip {
-        /// The smallest result.
-        low: f32,
-        /// The largest result.
-        high: f32,
-    },
-    /// x · factor.
-    Scale(f32),
-    /// 1 / x.
-    Reciprocal,
-    /// eˣ.
-    Exponential,
-}
-
-/// An element-wise function of two values, broadcast as in ONNX (trailing axes aligned).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Binary {
-    /// a + b.
-    Add,
-    /// a − b.
-    Subtract,
-    /// a · b.
-    Multiply,
-    /// a / b.
-    Divide,
-    /// a where `low < b < high`, else 0: a signal gated by the input of a rectifier or clip.
-    Gate {
-        /// Exclusive lower limit.
-        low: f32,
-        /// Exclusive upper limit.
-        high: f32,
-    },
 }
 
 /// Local response normalization across channels (Krizhevsky et al. 2012, section 3.3, in the form
@@ -251,11 +215,34 @@ pub trait Backend: Debug + Send + Sync {
     /// Fails when the device does.
     fn unary(&self, function: Unary, input: &Tensor) -> Computed;
 
+    /// Multiplies a signal with the derivative of a function at every element of `input`. Where no
+    /// signal arrives none is passed on, even where the derivative is infinite.
+    ///
+    /// # Errors
+    /// Fails when the shapes differ.
+    fn unary_adjoint(&self, function: Unary, signal: &Tensor, input: &Tensor) -> Computed;
+
     /// Applies a function to every pair of elements, broadcasting both operands.
     ///
     /// # Errors
     /// Fails when the shapes do not broadcast.
     fn binary(&self, function: Binary, a: &Tensor, b: &Tensor) -> Computed;
+
+    /// Multiplies a signal with the partial derivative of a function, with respect to one of its
+    /// operands, at every pair of elements. Where no signal arrives none is passed on.
+    ///
+    /// # Shapes
+    /// `signal` and the result have the shape to which the operands broadcast.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn binary_adjoint(
+        &self,
+        function: Binary,
+        side: Side,
+        signal: &Tensor,
+        operands: [&Tensor; 2],
+    ) -> Computed;
 
     /// Sums over `axes`, which stay with extent 1. The order of summation depends on shape alone.
     ///
@@ -363,6 +350,29 @@ pub trait Backend: Debug + Send + Sync {
         let total = self.sum(&weighted, &[axis])?;
         let centred = self.binary(Binary::Subtract, signal, &total)?;
         self.binary(Binary::Multiply, &centred, output)
+    }
+
+    /// Turns scores along an axis into the logarithms of probabilities.
+    ///
+    /// # Errors
+    /// Fails when the axis does not exist.
+    fn log_softmax(&self, input: &Tensor, axis: usize) -> Computed {
+        let largest = self.maximum(input, &[axis])?;
+        let shifted = self.binary(Binary::Subtract, input, &largest)?;
+        let exponentials = self.unary(Unary::Exponential, &shifted)?;
+        let total = self.sum(&exponentials, &[axis])?;
+        self.binary(Binary::Subtract, &shifted, &self.unary(Unary::Logarithm, &total)?)
+    }
+
+    /// Multiplies a signal with the transposed Jacobian of [`Backend::log_softmax`] at its `output`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn log_softmax_adjoint(&self, signal: &Tensor, output: &Tensor, axis: usize) -> Computed {
+        let total = self.sum(signal, &[axis])?;
+        let probabilities = self.unary(Unary::Exponential, output)?;
+        let spread = self.binary(Binary::Multiply, &probabilities, &total)?;
+        self.binary(Binary::Subtract, signal, &spread)
     }
 
     /// Returns the same values in the same row-major order with another shape.

@@ -6,6 +6,7 @@ mod batch_normalization;
 mod clip;
 mod concatenation;
 mod convolution;
+mod element_wise;
 mod filters;
 mod flatten;
 mod global_average_pooling;
@@ -13,9 +14,9 @@ mod linear;
 mod matrix_product;
 mod max_pooling;
 mod max_unpooling;
-mod multiplication;
 mod operand;
 mod padding;
+mod pairwise;
 mod record;
 mod rectifier;
 mod reduced_axes;
@@ -38,14 +39,15 @@ pub use batch_normalization::BatchNormalization;
 pub use clip::Clip;
 pub use concatenation::Concatenation;
 pub use convolution::Convolution;
+pub use element_wise::ElementWise;
 pub use flatten::Flatten;
 pub use global_average_pooling::GlobalAveragePooling;
 pub use linear::Linear;
 pub use matrix_product::MatrixProduct;
 pub use max_pooling::MaxPooling;
 pub use max_unpooling::{MaxUnpooling, Switches};
-pub use multiplication::Multiplication;
 pub use padding::{Filling, PaddedAxis, Padding};
+pub use pairwise::Pairwise;
 pub use record::{Keep, Record};
 pub use rectifier::Rectifier;
 pub use reduced_axes::ReducedAxes;
@@ -64,6 +66,8 @@ use crate::{Backend, Epilogue, LayerError, Region, Shape, Tensor, Window};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LayerKind {
+    /// An activation function that is no rectifier, such as a sigmoid.
+    Activation,
     /// Sum of two or more values, broadcast.
     Addition,
     /// Average over windows.
@@ -76,22 +80,36 @@ pub enum LayerKind {
     Concatenation,
     /// Filters.
     Convolution,
+    /// Quotient of two values, broadcast.
+    Division,
+    /// Another function of single elements, such as the square root.
+    ElementWise,
     /// All axes but the batch joined into one.
     Flatten,
     /// Average over whole maps.
     GlobalAveragePooling,
     /// Fully connected.
     Linear,
+    /// Scores to logarithms of probabilities.
+    LogSoftmax,
     /// Product of two computed matrices.
     MatrixProduct,
     /// Maximum over windows, with switches.
     MaxPooling,
     /// Values put back where maxima stood.
     MaxUnpooling,
+    /// The larger of two values, broadcast.
+    Maximum,
+    /// The smaller of two values, broadcast.
+    Minimum,
     /// Product of two values, broadcast.
     Multiplication,
     /// Axes that are longer or shorter at their ends.
     Padding,
+    /// Positive values as they are, others times a slope of their own.
+    ParametricRectifier,
+    /// One value to the power of another, broadcast.
+    Power,
     /// max(x, 0), and what also limits it above, such as `ReLU6`.
     Rectifier,
     /// Sum, largest or smallest of whole axes.
@@ -106,6 +124,8 @@ pub enum LayerKind {
     Softmax,
     /// Zero mean and unit variance within each image: layer, instance and group normalization.
     Standardization,
+    /// Difference of two values, broadcast.
+    Subtraction,
     /// The adjoint of filters.
     TransposedConvolution,
     /// Axes in another order.
@@ -115,20 +135,28 @@ pub enum LayerKind {
 impl LayerKind {
     /// All kinds, alphabetical.
     pub const ALL: &'static [Self] = &[
+        Self::Activation,
         Self::Addition,
         Self::AveragePooling,
         Self::BatchNormalization,
         Self::Clip,
         Self::Concatenation,
         Self::Convolution,
+        Self::Division,
+        Self::ElementWise,
         Self::Flatten,
         Self::GlobalAveragePooling,
         Self::Linear,
+        Self::LogSoftmax,
         Self::MatrixProduct,
         Self::MaxPooling,
         Self::MaxUnpooling,
+        Self::Maximum,
+        Self::Minimum,
         Self::Multiplication,
         Self::Padding,
+        Self::ParametricRectifier,
+        Self::Power,
         Self::Rectifier,
         Self::Reduction,
         Self::Reshape,
@@ -136,6 +164,7 @@ impl LayerKind {
         Self::Selection,
         Self::Softmax,
         Self::Standardization,
+        Self::Subtraction,
         Self::TransposedConvolution,
         Self::Transposition,
     ];
@@ -143,20 +172,28 @@ impl LayerKind {
     /// Returns the name in composites, descriptions and messages, in snake case.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Activation => "activation",
             Self::Addition => "addition",
             Self::AveragePooling => "average_pooling",
             Self::BatchNormalization => "batch_normalization",
             Self::Clip => "clip",
             Self::Concatenation => "concatenation",
             Self::Convolution => "convolution",
+            Self::Division => "division",
+            Self::ElementWise => "element_wise",
             Self::Flatten => "flatten",
             Self::GlobalAveragePooling => "global_average_pooling",
             Self::Linear => "linear",
+            Self::LogSoftmax => "log_softmax",
             Self::MatrixProduct => "matrix_product",
             Self::MaxPooling => "max_pooling",
             Self::MaxUnpooling => "max_unpooling",
+            Self::Maximum => "maximum",
+            Self::Minimum => "minimum",
             Self::Multiplication => "multiplication",
             Self::Padding => "padding",
+            Self::ParametricRectifier => "parametric_rectifier",
+            Self::Power => "power",
             Self::Rectifier => "rectifier",
             Self::Reduction => "reduction",
             Self::Reshape => "reshape",
@@ -164,6 +201,7 @@ impl LayerKind {
             Self::Selection => "selection",
             Self::Softmax => "softmax",
             Self::Standardization => "standardization",
+            Self::Subtraction => "subtraction",
             Self::TransposedConvolution => "transposed_convolution",
             Self::Transposition => "transposition",
         }

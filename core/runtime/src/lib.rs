@@ -16,7 +16,7 @@ pub mod tensor;
 
 pub use backend::{
     Backend, Binary, Computed, ConvolutionGeometry, CpuBackend, Divisor, Epilogue, Orientation,
-    Overlap, Patch, ResponseNormalization, Unary,
+    Overlap, Patch, ResponseNormalization, Side, Unary,
 };
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};

@@ -358,7 +358,7 @@ mod tests {
     use super::testing::{add, convolution, forked, with_image};
     use super::*;
     use crate::LayerKind;
-    use crate::layer::{Addition, MatrixProduct, Multiplication, Rectifier};
+    use crate::layer::{Addition, MatrixProduct, Pairwise, Rectifier};
 
     #[test]
     fn values_are_found_by_their_names_those_of_their_layers_and_aliases() {
@@ -421,7 +421,8 @@ mod tests {
         // Features whose batch would be aligned with the rows of a map: with two images and two
         // rows the shapes alone would not tell.
         let features = builder.input("features", Shape::from([1, 2])).unwrap();
-        let refused = builder.layer("mul", Arc::new(Multiplication), &[image, features], "mul");
+        let refused =
+            builder.layer("mul", Arc::new(Pairwise::MULTIPLICATION), &[image, features], "mul");
         assert!(refused.unwrap_err().to_string().starts_with("layer mul mixes the images"));
         let matrix = builder.input("matrix", Shape::from([1, 1, 1])).unwrap();
         let refused = builder.layer("product", Arc::new(MatrixProduct), &[matrix, features], "p");

@@ -10,6 +10,7 @@ mod kernels {
     mod adjoints;
     mod bits;
     mod filters;
+    mod functions;
     mod matrices;
     mod pools;
     mod random;

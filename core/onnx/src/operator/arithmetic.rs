@@ -1,7 +1,6 @@
-//! Add, Sum, Mul, and Sub and Div by a constant.
+//! Add, Sum, Sub, Mul and Div.
 
-use convscope_runtime::Tensor;
-use convscope_runtime::layer::{Addition, Multiplication};
+use convscope_runtime::layer::{Addition, Pairwise};
 use convscope_runtime::network::ValueId;
 
 use crate::call::Call;
@@ -16,35 +15,22 @@ pub(super) fn add(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     }
 }
 
+pub(super) fn divide(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    pair(call, Pairwise::DIVISION)
+}
+
 pub(super) fn multiply(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
-    call.at_most(2)?;
-    let inputs = [call.value(0)?, call.value(1)?];
-    call.add(Multiplication, &inputs)
+    pair(call, Pairwise::MULTIPLICATION)
 }
 
 pub(super) fn subtract(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
-    let negative = by_constant(call, "subtrahend", |value| -value)?;
-    let inputs = [call.value(0)?, negative];
-    call.add(Addition, &inputs)
+    pair(call, Pairwise::SUBTRACTION)
 }
 
-pub(super) fn divide(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
-    let factor = by_constant(call, "divisor", |value| 1.0 / value)?;
-    let inputs = [call.value(0)?, factor];
-    call.add(Multiplication, &inputs)
-}
-
-/// Turns the second operand, a constant, into what is added or multiplied instead.
-fn by_constant(
-    call: &mut Call<'_, '_>,
-    what: &str,
-    instead: fn(f32) -> f32,
-) -> Result<ValueId, Refusal> {
+fn pair(call: &mut Call<'_, '_>, layer: Pairwise) -> Result<ValueId, Refusal> {
     call.at_most(2)?;
-    let second = call.required_tensor(1, what)?;
-    let values = second.values()?.iter().map(|&value| instead(value)).collect();
-    let tensor = Tensor::new(second.shape().clone(), values)?;
-    call.place(what, tensor)
+    let inputs = [call.value(0)?, call.value(1)?];
+    call.add(layer, &inputs)
 }
 
 #[cfg(test)]
@@ -68,15 +54,5 @@ mod tests {
         let refusal = refusal(nodes, vec![reals("c", &[2, 1, 1, 1], &[1.0, 2.0])], 13);
         assert!(refusal.starts_with("one node is not supported:\n  Add n: "), "{refusal}");
         assert!(refusal.contains("mixes the images of a batch"), "{refusal}");
-    }
-
-    #[test]
-    fn a_computed_divisor_is_refused() {
-        let nodes = vec![node("Div", "n", &["x", "x"], &["y"])];
-        assert_eq!(
-            refusal(nodes, vec![], 13),
-            "one node is not supported:\n  Div n: its divisor x is computed; only a stored one is \
-             supported"
-        );
     }
 }

@@ -1,8 +1,8 @@
 //! Gemm with stored weights: a fully connected layer, and a sum where its bias is computed.
 
-use convscope_runtime::Tensor;
-use convscope_runtime::layer::{Addition, Linear, Multiplication};
+use convscope_runtime::layer::{Addition, ElementWise, Linear};
 use convscope_runtime::network::ValueId;
+use convscope_runtime::{Tensor, Unary};
 
 use super::matrix_product::transposed;
 use crate::call::{Call, Known};
@@ -53,8 +53,7 @@ fn add_computed(
     let added = if beta.to_bits() == 1.0_f32.to_bits() {
         added
     } else {
-        let factor = call.place("beta", Tensor::filled([1], beta))?;
-        call.add_before("scaled", Multiplication, &[added, factor])?
+        call.add_before("scaled", ElementWise::new(Unary::Scale(beta)), &[added])?
     };
     let sum = call.add(Addition, &[product, added])?;
     if call.shape(sum) == shape {

@@ -11,6 +11,7 @@ mod convolution;
 mod depthwise;
 mod elementwise;
 mod filtering;
+mod functions;
 mod gemm_call;
 mod lines;
 mod matrix;
@@ -22,6 +23,7 @@ mod reduction;
 mod response_normalization;
 mod scratch;
 mod standardization;
+mod transcendental;
 mod transposed_convolution;
 mod units;
 
@@ -29,7 +31,7 @@ use scratch::ScratchPool;
 
 use crate::{
     Backend, BackendError, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
-    Overlap, ResponseNormalization, Shape, Tensor, Unary, Window,
+    Overlap, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
 };
 
 /// Computes on the host, on the threads of the current rayon pool.
@@ -137,8 +139,22 @@ impl Backend for CpuBackend {
         elementwise::unary(function, input)
     }
 
+    fn unary_adjoint(&self, function: Unary, signal: &Tensor, input: &Tensor) -> Computed {
+        elementwise::unary_adjoint(function, signal, input)
+    }
+
     fn binary(&self, function: Binary, a: &Tensor, b: &Tensor) -> Computed {
         elementwise::binary(function, a, b)
+    }
+
+    fn binary_adjoint(
+        &self,
+        function: Binary,
+        side: Side,
+        signal: &Tensor,
+        operands: [&Tensor; 2],
+    ) -> Computed {
+        elementwise::binary_adjoint(function, side, signal, operands)
     }
 
     fn sum(&self, input: &Tensor, axes: &[usize]) -> Computed {

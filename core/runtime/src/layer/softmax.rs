@@ -1,9 +1,10 @@
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor};
 
-/// Turns scores along an axis into probabilities.
+/// Turns scores along an axis into probabilities, or into their logarithms.
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax {
+    kind: LayerKind,
     axis: usize,
 }
 
@@ -13,17 +14,28 @@ impl Softmax {
     /// # Errors
     /// Fails for axis 0, which is the batch.
     pub fn new(axis: usize) -> Result<Self, LayerError> {
+        Self::of_kind(LayerKind::Softmax, axis)
+    }
+
+    /// Makes the layer that computes logarithms of probabilities.
+    ///
+    /// # Errors
+    /// As [`Softmax::new`].
+    pub fn logarithmic(axis: usize) -> Result<Self, LayerError> {
+        Self::of_kind(LayerKind::LogSoftmax, axis)
+    }
+
+    fn of_kind(kind: LayerKind, axis: usize) -> Result<Self, LayerError> {
         if axis == 0 {
-            let expected = "an axis that is not the batch";
-            return Err(LayerError::invalid(LayerKind::Softmax, expected, "axis 0"));
+            return Err(LayerError::invalid(kind, "an axis that is not the batch", "axis 0"));
         }
-        Ok(Self { axis })
+        Ok(Self { kind, axis })
     }
 }
 
 impl Layer for Softmax {
     fn kind(&self) -> LayerKind {
-        LayerKind::Softmax
+        self.kind
     }
 
     fn output_shape(&self, inputs: &[&Shape]) -> Result<Shape, LayerError> {
@@ -40,7 +52,10 @@ impl Layer for Softmax {
     ) -> Result<(Tensor, Record), LayerError> {
         let input = operand::one(self.kind(), inputs)?;
         self.output_shape(&[input.shape()])?;
-        let output = backend.softmax(input, self.axis)?;
+        let output = match self.kind {
+            LayerKind::LogSoftmax => backend.log_softmax(input, self.axis)?,
+            _ => backend.softmax(input, self.axis)?,
+        };
         let mut record = Record::new(&output, inputs);
         if keep == Keep::Inversion {
             record = record.saving([output.clone()]);
@@ -68,7 +83,10 @@ impl LayerInversion for Softmax {
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         let output = record.saved(0, self.kind(), "its output")?;
-        Ok(vec![backend.softmax_adjoint(signal, output, self.axis)?])
+        Ok(vec![match self.kind {
+            LayerKind::LogSoftmax => backend.log_softmax_adjoint(signal, output, self.axis)?,
+            _ => backend.softmax_adjoint(signal, output, self.axis)?,
+        }])
     }
 }
 
@@ -80,9 +98,11 @@ mod tests {
 
     #[test]
     fn softmax_keeps_its_promises_along_any_axis() {
-        check(&Softmax::new(1).unwrap(), &[&[7]]);
-        check(&Softmax::new(1).unwrap(), &[&[3, 2, 2]]);
-        check(&Softmax::new(3).unwrap(), &[&[3, 2, 4]]);
+        for layer in [Softmax::new, Softmax::logarithmic] {
+            check(&layer(1).unwrap(), &[&[7]]);
+            check(&layer(1).unwrap(), &[&[3, 2, 2]]);
+            check(&layer(3).unwrap(), &[&[3, 2, 4]]);
+        }
     }
 
     #[test]
@@ -94,6 +114,15 @@ mod tests {
     }
 
     #[test]
+    fn logarithms_of_small_probabilities_are_finite() {
+        let input = Tensor::new([1, 3], vec![1000.0, 1000.0, -1000.0]).unwrap();
+        let layer = Softmax::logarithmic(1).unwrap();
+        let (output, _) = layer.forward(&CpuBackend::new(), &[&input], Keep::Output).unwrap();
+        let half = -std::f32::consts::LN_2;
+        assert_eq!(output.values().unwrap(), [half, half, half - 2000.0]);
+    }
+
+    #[test]
     fn softmax_refuses_the_batch_and_axes_that_are_not_there() {
         assert_eq!(
             Softmax::new(0).unwrap_err().to_string(),
@@ -102,6 +131,10 @@ mod tests {
         assert_eq!(
             Softmax::new(2).unwrap().output_shape(&[&Shape::from([1, 9])]).unwrap_err().to_string(),
             "softmax: expected an axis 2 that is not the batch, got [1, 9]"
+        );
+        assert_eq!(
+            Softmax::logarithmic(0).unwrap_err().to_string(),
+            "log_softmax: expected an axis that is not the batch, got axis 0"
         );
     }
 }

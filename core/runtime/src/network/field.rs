@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::layer::testing::Numbers;
     use crate::layer::{
-        Concatenation, Flatten, GlobalAveragePooling, MaxPooling, MaxUnpooling, Multiplication,
+        Concatenation, Flatten, GlobalAveragePooling, MaxPooling, MaxUnpooling, Pairwise,
         Rectifier, ResponseNormalization, Softmax, Switches, TransposedConvolution, Transposition,
     };
     use crate::{
@@ -293,7 +293,7 @@ mod tests {
         let (mut builder, image) = with_image([1, 2, 4, 4]);
         let mean = add(&mut builder, "mean", GlobalAveragePooling::of_maps(), &[image]);
         let gate = add(&mut builder, "gate", convolution(1, [2, 2, 1, 1], 1), &[mean]);
-        let gated = add(&mut builder, "gated", Multiplication, &[image, gate]);
+        let gated = add(&mut builder, "gated", Pairwise::MULTIPLICATION, &[image, gate]);
         let flat = add(&mut builder, "flat", Flatten, &[gated]);
         let network = builder.finish(vec![flat]);
         let unit = Region { top: 2, left: 3, height: 1, width: 1 };

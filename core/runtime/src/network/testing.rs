@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::{Network, NetworkBuilder, NodeId, ValueId};
 use crate::layer::testing::Numbers;
 use crate::layer::{
-    Addition, Concatenation, Convolution, Flatten, Linear, MaxPooling, Multiplication, Rectifier,
+    Addition, Concatenation, Convolution, Flatten, Linear, MaxPooling, Pairwise, Rectifier,
 };
 use crate::{
     Backend, BackendError, ConvolutionGeometry, CpuBackend, DeviceTensor, Element, HostArray, Keep,
@@ -57,7 +57,7 @@ pub(super) fn forked() -> Network {
     let relu1 = add(&mut builder, "relu1", Rectifier, &[conv1]);
     let conv2 = add(&mut builder, "conv2", convolution(2, [3, 3, 3, 3], 1), &[relu1]);
     let sum = add(&mut builder, "sum", Addition, &[relu1, conv2]);
-    let scaled = add(&mut builder, "scaled", Multiplication, &[sum, factor]);
+    let scaled = add(&mut builder, "scaled", Pairwise::MULTIPLICATION, &[sum, factor]);
     let relu2 = add(&mut builder, "relu2", Rectifier, &[scaled]);
     let joined = add(&mut builder, "joined", Concatenation::new(1).unwrap(), &[relu2, relu1]);
     let pool = add(&mut builder, "pool", overlapping_pool(), &[joined]);

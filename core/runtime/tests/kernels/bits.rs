@@ -2,7 +2,7 @@
 
 use convscope_runtime::{
     Backend, Binary, ConvolutionGeometry, CpuBackend, Divisor, Epilogue, Orientation, Overlap,
-    ResponseNormalization, Tensor, Unary, Window,
+    ResponseNormalization, Side, Tensor, Unary, Window,
 };
 
 use super::random::tensor;
@@ -141,6 +141,16 @@ fn of_element_wise_functions_and_reductions() {
         });
     }
     same_bits(&extents, "unary", |input| backend.unary(Unary::Exponential, input).unwrap());
+    for side in [Side::First, Side::Second] {
+        same_bits(&extents, "adjoint of a product", |input| {
+            let others = rows_of(&others, input);
+            let signal = rows_of(&others, input);
+            backend.binary_adjoint(Binary::Multiply, side, &signal, [input, &others]).unwrap()
+        });
+    }
+    same_bits(&extents, "adjoint of a function", |input| {
+        backend.unary_adjoint(Unary::Gelu, &rows_of(&others, input), input).unwrap()
+    });
     same_bits(&extents, "affine", |input| {
         backend.affine(input, &channels, Some(&channels)).unwrap()
     });

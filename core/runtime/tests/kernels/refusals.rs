@@ -2,7 +2,7 @@
 
 use convscope_runtime::{
     Backend, BackendError, Binary, ConvolutionGeometry, CpuBackend, Divisor, Epilogue, Orientation,
-    Overlap, ResponseNormalization, Shape, Tensor, Window,
+    Overlap, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
 };
 
 use super::reference::window;
@@ -130,6 +130,17 @@ fn axes_and_extents_that_do_not_exist_are_refused() {
     assert_eq!(
         refusal(backend.binary(Binary::Add, &input, &Tensor::zeros([2]))),
         "binary: expected a shape that broadcasts with [2, 3], got shape [2]"
+    );
+    let function = Unary::Sigmoid;
+    assert_eq!(
+        refusal(backend.unary_adjoint(function, &Tensor::zeros([3, 2]), &input)),
+        "unary_adjoint: expected a signal of shape [2, 3], got shape [3, 2]"
+    );
+    let operands = [&input, &Tensor::zeros([3])];
+    let signal = Tensor::zeros([3]);
+    assert_eq!(
+        refusal(backend.binary_adjoint(Binary::Divide, Side::First, &signal, operands)),
+        "binary_adjoint: expected a signal of shape [2, 3], got shape [3]"
     );
     assert_eq!(
         refusal(backend.concatenation(&[&input, &Tensor::zeros([2, 4])], 0)),

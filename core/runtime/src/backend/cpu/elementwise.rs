@@ -1,23 +1,51 @@
 //! Functions of single elements and of pairs, and scales of channels.
 
-use super::convolution::rectified;
+use super::functions::{BinaryVisitor, UnaryVisitor, of_one, of_two};
 use super::operand::{incompatible, require, zeros};
 use super::units::{CHEAP_UNIT, for_each_chunk};
-use crate::{Binary, Computed, Shape, Tensor, Unary};
+use crate::{Binary, Computed, Shape, Side, Tensor, Unary};
 
 /// Applies a function to every element; see [`Backend::unary`](crate::Backend::unary).
 pub(super) fn unary(function: Unary, input: &Tensor) -> Computed {
-    match function {
-        Unary::Rectify => map(input, rectified),
-        // Not f32::clamp, which panics where the limits are NaN or in the wrong order.
-        Unary::Clip { low, high } => map(input, move |x| {
-            let raised = if x < low { low } else { x };
-            if raised > high { high } else { raised }
-        }),
-        Unary::Scale(factor) => map(input, move |x| x * factor),
-        Unary::Reciprocal => map(input, |x| 1.0 / x),
-        Unary::Exponential => map(input, f32::exp),
+    of_one(function, Applied(input))
+}
+
+/// Multiplies with a derivative; see [`Backend::unary_adjoint`](crate::Backend::unary_adjoint).
+pub(super) fn unary_adjoint(function: Unary, signal: &Tensor, input: &Tensor) -> Computed {
+    require("unary_adjoint", "a signal", signal.shape(), input.shape().extents())?;
+    of_one(function, CarriedBack { signal, input })
+}
+
+struct Applied<'a>(&'a Tensor);
+
+impl UnaryVisitor for Applied<'_> {
+    fn visit(
+        self,
+        value: impl Fn(f32) -> f32 + Sync,
+        _slope: impl Fn(f32) -> f32 + Sync,
+    ) -> Computed {
+        map(self.0, value)
     }
+}
+
+struct CarriedBack<'a> {
+    signal: &'a Tensor,
+    input: &'a Tensor,
+}
+
+impl UnaryVisitor for CarriedBack<'_> {
+    fn visit(
+        self,
+        _value: impl Fn(f32) -> f32 + Sync,
+        slope: impl Fn(f32) -> f32 + Sync,
+    ) -> Computed {
+        combine(self.signal, self.input, move |signal, x| carried(signal, slope(x)))
+    }
+}
+
+/// Where no signal arrives none is passed on, even where the derivative is infinite.
+fn carried(signal: f32, slope: f32) -> f32 {
+    if signal == 0.0 { 0.0 } else { signal * slope }
 }
 
 fn map(input: &Tensor, function: impl Fn(f32) -> f32 + Sync) -> Computed {
@@ -32,18 +60,74 @@ fn map(input: &Tensor, function: impl Fn(f32) -> f32 + Sync) -> Computed {
 
 /// Applies a function to every pair of elements; see [`Backend::binary`](crate::Backend::binary).
 pub(super) fn binary(function: Binary, a: &Tensor, b: &Tensor) -> Computed {
-    match function {
-        Binary::Add => combine(a, b, |a, b| a + b),
-        Binary::Subtract => combine(a, b, |a, b| a - b),
-        Binary::Multiply => combine(a, b, |a, b| a * b),
-        Binary::Divide => combine(a, b, |a, b| a / b),
-        Binary::Gate { low, high } => {
-            combine(a, b, move |a, b| if low < b && b < high { a } else { 0.0 })
+    of_two(function, Paired([a, b]))
+}
+
+/// Multiplies with a partial derivative; see
+/// [`Backend::binary_adjoint`](crate::Backend::binary_adjoint).
+pub(super) fn binary_adjoint(
+    function: Binary,
+    side: Side,
+    signal: &Tensor,
+    operands: [&Tensor; 2],
+) -> Computed {
+    let [a, b] = operands;
+    let Pairing { shape, .. } = Pairing::new(a.shape(), b.shape())?;
+    require("binary_adjoint", "a signal", signal.shape(), shape.extents())?;
+    of_two(function, PairCarriedBack { side, signal: signal.values()?, operands })
+}
+
+struct Paired<'a>([&'a Tensor; 2]);
+
+impl BinaryVisitor for Paired<'_> {
+    fn visit(
+        self,
+        value: impl Fn(f32, f32) -> f32 + Sync,
+        _first: impl Fn(f32, f32) -> f32 + Sync,
+        _second: impl Fn(f32, f32) -> f32 + Sync,
+    ) -> Computed {
+        let [a, b] = self.0;
+        combine(a, b, value)
+    }
+}
+
+struct PairCarriedBack<'a> {
+    side: Side,
+    signal: &'a [f32],
+    operands: [&'a Tensor; 2],
+}
+
+impl BinaryVisitor for PairCarriedBack<'_> {
+    fn visit(
+        self,
+        _value: impl Fn(f32, f32) -> f32 + Sync,
+        first: impl Fn(f32, f32) -> f32 + Sync,
+        second: impl Fn(f32, f32) -> f32 + Sync,
+    ) -> Computed {
+        let [a, b] = self.operands;
+        let times_signal = |start: usize, slopes: &mut [f32]| {
+            let pairs = slopes.iter_mut().zip(&self.signal[start..]);
+            pairs.for_each(|(slope, &signal)| *slope = carried(signal, *slope));
+        };
+        match self.side {
+            Side::First => combine_then(a, b, first, times_signal),
+            Side::Second => combine_then(a, b, second, times_signal),
         }
     }
 }
 
 fn combine(a: &Tensor, b: &Tensor, function: impl Fn(f32, f32) -> f32 + Sync) -> Computed {
+    combine_then(a, b, function, |_, _| ())
+}
+
+/// Combines two operands and hands every stretch of results, with the number of its first, to
+/// `finish`.
+fn combine_then(
+    a: &Tensor,
+    b: &Tensor,
+    function: impl Fn(f32, f32) -> f32 + Sync,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) -> Computed {
     let pairing = Pairing::new(a.shape(), b.shape())?;
     let mut output = zeros("binary", &pairing.shape)?;
     let (a, b) = (a.values()?, b.values()?);
@@ -57,6 +141,7 @@ fn combine(a: &Tensor, b: &Tensor, function: impl Fn(f32, f32) -> f32 + Sync) ->
             for_each_chunk(target, CHEAP_UNIT, |part, target| {
                 let start = part * CHEAP_UNIT;
                 fill(target, a.from(start), b.from(start), &function);
+                finish(index * run + start, target);
             });
         }
     } else {
@@ -66,6 +151,7 @@ fn combine(a: &Tensor, b: &Tensor, function: impl Fn(f32, f32) -> f32 + Sync) ->
                 let [a, b] = pairing.operands(a, b, unit * runs + index);
                 fill(target, a, b, &function);
             }
+            finish(unit * runs * run, target);
         });
     }
     Tensor::new(pairing.shape, output)
