@@ -105,6 +105,7 @@ impl<'m> Workbench<'m> {
 /// A node with its operands, as the operators see it.
 #[derive(Debug)]
 pub(crate) struct Call<'a, 'm> {
+    pub(crate) operator: &'m str,
     pub(crate) name: &'m str,
     pub(crate) output: &'m str,
     /// The outputs behind the first; `None` where nobody reads one.

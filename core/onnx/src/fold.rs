@@ -7,27 +7,34 @@ mod movement;
 
 use crate::call::{Call, Known};
 use crate::constant::Constant;
+use crate::operator::element_wise;
 use crate::refusal::Refusal;
 
 /// Evaluates a node on constants.
 type Fold = fn(&Call<'_, '_>) -> Result<Constant, Refusal>;
 
-/// Every operator that is evaluated on constants, alphabetical.
+/// Every operator that is evaluated on constants, alphabetical, but for those that apply a function
+/// to every element.
 const FOLDS: &[(&str, Fold)] = &[
     ("Add", arithmetic::add),
     ("Cast", arithmetic::cast),
+    ("Clip", arithmetic::clip),
     ("Concat", movement::concat),
     ("Constant", creation::constant),
     ("ConstantOfShape", creation::constant_of_shape),
     ("Div", arithmetic::divide),
     ("Gather", movement::gather),
     ("Identity", movement::identity),
+    ("Max", arithmetic::maximum),
+    ("Min", arithmetic::minimum),
     ("Mul", arithmetic::multiply),
+    ("Pow", arithmetic::power),
     ("Reshape", movement::reshape),
     ("Shape", creation::shape),
     ("Slice", movement::slice),
     ("Squeeze", movement::squeeze),
     ("Sub", arithmetic::subtract),
+    ("Sum", arithmetic::sum),
     ("Transpose", movement::transpose),
     ("Unsqueeze", movement::unsqueeze),
 ];
@@ -51,6 +58,9 @@ pub(crate) fn evaluate(operator: &str, call: &Call<'_, '_>) -> Result<Option<Con
 }
 
 fn find(operator: &str) -> Option<Fold> {
+    if element_wise::is_known(operator) {
+        return Some(arithmetic::element_wise);
+    }
     FOLDS.iter().find(|(name, _)| *name == operator).map(|&(_, fold)| fold)
 }
 
@@ -112,6 +122,63 @@ mod tests {
             refusal(nodes, stored, 13),
             "Div n: its integers overflow, or it divides them by zero"
         );
+    }
+
+    #[test]
+    fn several_operands_are_joined_one_after_the_other() {
+        let joined = |operator, middle: f32| {
+            let stored = vec![
+                reals("a", &[3], &[1.0, 5.0, 3.0]),
+                reals("b", &[1], &[2.0]),
+                reals("c", &[3], &[4.0, middle, 0.0]),
+            ];
+            folded(vec![node(operator, "n", &["a", "b", "c"], &["y"])], stored, 13)
+        };
+        assert_eq!(joined("Max", 1.0), [4.0, 5.0, 3.0]);
+        assert_eq!(joined("Min", 1.0), [1.0, 1.0, 0.0]);
+        assert_eq!(joined("Sum", 1.0), [7.0, 8.0, 5.0]);
+        assert!(joined("Max", f32::NAN)[1].is_nan() && joined("Min", f32::NAN)[1].is_nan());
+        let nodes = vec![node("Max", "n", &["a", "b"], &["i"])];
+        let stored = vec![integers("a", &[3, -4]), integers("b", &[1])];
+        assert_eq!(integral(nodes, stored, 13), [3.0, 1.0]);
+    }
+
+    #[test]
+    fn powers_of_integers_are_exact_and_others_real() {
+        let power = |output| vec![node("Pow", "n", &["a", "b"], &[output])];
+        let stored = vec![integers("a", &[3, -2]), integers("b", &[3])];
+        assert_eq!(integral(power("i"), stored, 13), [27.0, -8.0]);
+        let stored = vec![reals("a", &[2], &[4.0, 9.0]), reals("b", &[], &[0.5])];
+        assert_eq!(folded(power("y"), stored, 13), [2.0, 3.0]);
+        let stored = vec![reals("a", &[2], &[4.0, 9.0]), integers("b", &[2])];
+        assert_eq!(folded(power("y"), stored, 13), [16.0, 81.0]);
+        let stored = vec![integers("a", &[3]), integers("b", &[-1])];
+        assert_eq!(
+            refusal(power("y"), stored, 13),
+            "Pow n: its integers overflow, or it divides them by zero"
+        );
+    }
+
+    #[test]
+    fn functions_apply_to_every_element() {
+        let values = || vec![reals("a", &[3], &[4.0, -0.25, 0.0])];
+        let of = |operator| folded(vec![node(operator, "n", &["a"], &["y"])], values(), 13);
+        assert_eq!(of("Abs"), [4.0, 0.25, 0.0]);
+        assert_eq!(of("Neg"), [-4.0, 0.25, 0.0]);
+        assert_eq!(of("Relu"), [4.0, 0.0, 0.0]);
+        let clip = node("Clip", "n", &["a", "low"], &["y"]);
+        let mut stored = values();
+        stored.push(reals("low", &[], &[-0.125]));
+        assert_eq!(folded(vec![clip], stored, 13), [4.0, -0.125, 0.0]);
+        let of_integers = |operator, output| {
+            (vec![node(operator, "n", &["a"], &[output])], vec![integers("a", &[5, -6])])
+        };
+        let (nodes, stored) = of_integers("Neg", "i");
+        assert_eq!(integral(nodes, stored, 13), [-5.0, 6.0]);
+        let (nodes, stored) = of_integers("Abs", "i");
+        assert_eq!(integral(nodes, stored, 13), [5.0, 6.0]);
+        let (nodes, stored) = of_integers("Sqrt", "y");
+        assert_eq!(refusal(nodes, stored, 13), "Sqrt n: its input holds integers");
     }
 
     #[test]

@@ -111,6 +111,7 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
         let further = proto.output.iter().skip(1).map(String::as_str);
         let further = further.map(|name| Some(name).filter(|name| self.graph.used.contains(name)));
         let mut call = Call {
+            operator,
             name: node.name,
             output,
             further: further.collect(),

@@ -6,6 +6,7 @@ mod clip;
 mod concat;
 mod convolution;
 mod depth_to_space;
+pub(crate) mod element_wise;
 mod filters;
 mod gather;
 mod gemm;
@@ -15,7 +16,6 @@ mod max_unpool;
 mod pad;
 mod pass_through;
 mod pooling;
-mod rectifier;
 mod reduction;
 mod repetition;
 mod reshape;
@@ -38,7 +38,8 @@ use crate::refusal::Refusal;
 /// ([`Call::give`], [`Call::add_further`]).
 type Convert = fn(&mut Call<'_, '_>) -> Result<ValueId, Refusal>;
 
-/// Every operator that becomes a layer, alphabetical.
+/// Every operator that becomes a layer, alphabetical; `element_wise.rs` lists those that apply a
+/// function to every element.
 const OPERATORS: &[(&str, Convert)] = &[
     ("Add", arithmetic::add),
     ("AveragePool", pooling::average),
@@ -62,16 +63,20 @@ const OPERATORS: &[(&str, Convert)] = &[
     ("InstanceNormalization", standardization::instance),
     ("LRN", lrn::convert),
     ("LayerNormalization", standardization::layer),
+    ("LogSoftmax", softmax::logarithmic),
     ("MatMul", matrix_product::convert),
+    ("Max", arithmetic::maximum),
     ("MaxPool", pooling::maximum),
     ("MaxUnpool", max_unpool::convert),
+    ("Min", arithmetic::minimum),
     ("Mul", arithmetic::multiply),
+    ("PRelu", arithmetic::parametric_rectifier),
     ("Pad", pad::convert),
+    ("Pow", arithmetic::power),
     ("ReduceMax", reduction::maximum),
     ("ReduceMean", reduction::mean),
     ("ReduceMin", reduction::minimum),
     ("ReduceSum", reduction::sum),
-    ("Relu", rectifier::convert),
     ("Reshape", reshape::convert),
     ("Slice", slice::convert),
     ("Softmax", softmax::convert),
@@ -87,6 +92,9 @@ const OPERATORS: &[(&str, Convert)] = &[
 
 /// Finds how an operator becomes a layer.
 pub(crate) fn find(operator: &str) -> Option<Convert> {
+    if element_wise::is_known(operator) {
+        return Some(element_wise::convert);
+    }
     OPERATORS.iter().find(|(name, _)| *name == operator).map(|&(_, convert)| convert)
 }
 

@@ -4,24 +4,27 @@ use convscope_runtime::network::ValueId;
 use convscope_runtime::{LayerKind, Network};
 
 /// Finds the scores and the probabilities: what a softmax at the end reads and makes. Where there
-/// is none, the first output holds the scores.
+/// is none, the first output holds the scores. Scores lie below a logarithm of probabilities too,
+/// which are none themselves.
 pub(crate) fn find(network: &Network, outputs: &[ValueId]) -> (ValueId, Option<ValueId>) {
     let first = outputs[0];
-    if let Some(scores) = below_softmax(network, first) {
+    let scores = below(LayerKind::LogSoftmax, network, first).unwrap_or(first);
+    if let Some(scores) = below(LayerKind::Softmax, network, first) {
         return (scores, Some(first));
     }
-    let of_first = |&&output: &&ValueId| below_softmax(network, output) == Some(first);
-    (first, outputs.iter().find(of_first).copied())
+    let is_below = |value| value == Some(first) || value == Some(scores);
+    let of_scores = |&&output: &&ValueId| is_below(below(LayerKind::Softmax, network, output));
+    (scores, outputs.iter().find(of_scores).copied())
 }
 
-/// Returns what a softmax reads that is followed by nothing but moves of shape.
-fn below_softmax(network: &Network, output: ValueId) -> Option<ValueId> {
+/// Returns what a layer of a kind reads that is followed by nothing but moves of shape.
+fn below(kind: LayerKind, network: &Network, output: ValueId) -> Option<ValueId> {
     let mut value = output;
     loop {
         let node = network.node(network.maker(value)?);
         let &input = node.inputs.first()?;
         match node.layer.kind() {
-            LayerKind::Softmax => return Some(input),
+            found if found == kind => return Some(input),
             LayerKind::Flatten | LayerKind::Reshape => value = input,
             _ => return None,
         }
@@ -42,6 +45,16 @@ mod tests {
         let model = load_nodes(nodes, vec![], 12).unwrap();
         assert_eq!(model.scores, model.find("logits").unwrap());
         assert_eq!(model.probability, Some(model.find("y").unwrap()));
+    }
+
+    #[test]
+    fn logarithms_of_probabilities_are_neither_scores_nor_probabilities() {
+        let nodes = vec![
+            node("Flatten", "flat", &["x"], &["logits"]),
+            node("LogSoftmax", "n", &["logits"], &["y"]),
+        ];
+        let model = load_nodes(nodes, vec![], 13).unwrap();
+        assert_eq!((model.scores, model.probability), (model.find("logits").unwrap(), None));
     }
 
     #[test]

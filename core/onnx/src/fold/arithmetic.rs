@@ -1,36 +1,89 @@
 //! Arithmetic on constants.
 
-use convscope_runtime::{Shape, Tensor};
+use convscope_runtime::{Backend, CpuBackend, Shape, Tensor, Unary};
 use half::{bf16, f16};
 
 use super::required;
 use crate::call::Call;
 use crate::constant::{Constant, Integers};
+use crate::operator::element_wise;
 use crate::proto::data_type;
 use crate::refusal::Refusal;
 
+/// A function of two real numbers.
+type Real = fn(f32, f32) -> f32;
+
+/// The same function of integers; nothing where it has no result.
+type Integer = fn(i64, i64) -> Option<i64>;
+
 pub(super) fn add(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
-    pairwise(call, |a, b| a + b, i64::checked_add)
+    pair(call, |a, b| a + b, i64::checked_add)
 }
 
 pub(super) fn subtract(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
-    pairwise(call, |a, b| a - b, i64::checked_sub)
+    pair(call, |a, b| a - b, i64::checked_sub)
 }
 
 pub(super) fn multiply(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
-    pairwise(call, |a, b| a * b, i64::checked_mul)
+    pair(call, |a, b| a * b, i64::checked_mul)
 }
 
 pub(super) fn divide(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
-    pairwise(call, |a, b| a / b, i64::checked_div)
+    pair(call, |a, b| a / b, i64::checked_div)
 }
 
-fn pairwise(
+pub(super) fn power(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    call.at_most(2)?;
+    let (base, exponent) = (required(call, 0)?, required(call, 1)?);
+    let integral: Integer = |base, exponent| base.checked_pow(u32::try_from(exponent).ok()?);
+    match base {
+        Constant::Real(_) => joined(
+            call,
+            base,
+            &Constant::Real(exponent.clone().into_tensor()?),
+            f32::powf,
+            integral,
+        ),
+        Constant::Integer(_) => joined(call, base, exponent, f32::powf, integral),
+    }
+}
+
+pub(super) fn maximum(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let larger = |a, b: f32| if b > a || b.is_nan() { b } else { a };
+    several(call, larger, |a, b| Some(a.max(b)))
+}
+
+pub(super) fn minimum(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let smaller = |a, b: f32| if b < a || b.is_nan() { b } else { a };
+    several(call, smaller, |a, b| Some(a.min(b)))
+}
+
+pub(super) fn sum(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    several(call, |a, b| a + b, i64::checked_add)
+}
+
+/// Joins both operands.
+fn pair(call: &Call<'_, '_>, real: Real, integer: Integer) -> Result<Constant, Refusal> {
+    call.at_most(2)?;
+    joined(call, required(call, 0)?, required(call, 1)?, real, integer)
+}
+
+/// Joins the first operand with the second, what becomes of them with the third, and so on.
+fn several(call: &Call<'_, '_>, real: Real, integer: Integer) -> Result<Constant, Refusal> {
+    let mut result = required(call, 0)?.clone();
+    for index in 1..call.operands.len() {
+        result = joined(call, &result, required(call, index)?, real, integer)?;
+    }
+    Ok(result)
+}
+
+fn joined(
     call: &Call<'_, '_>,
-    real: fn(f32, f32) -> f32,
-    integer: fn(i64, i64) -> Option<i64>,
+    a: &Constant,
+    b: &Constant,
+    real: Real,
+    integer: Integer,
 ) -> Result<Constant, Refusal> {
-    let (a, b) = (required(call, 0)?, required(call, 1)?);
     let (shape, places) = broadcast(call, a.shape(), b.shape())?;
     match (a, b) {
         (Constant::Real(a), Constant::Real(b)) => {
@@ -40,14 +93,50 @@ fn pairwise(
         }
         (Constant::Integer(a), Constant::Integer(b)) => {
             let values = places.map(|[i, j]| integer(a.values[i], b.values[j]));
-            let values = values.collect::<Option<_>>();
-            let values = values.ok_or_else(|| {
-                Refusal::invalid("its integers overflow, or it divides them by zero")
-            })?;
-            Ok(Constant::Integer(Integers { shape, values }))
+            integers(shape, values)
         }
         _ => Err(Refusal::invalid("it mixes integers with real numbers")),
     }
+}
+
+/// Gathers results, none of which may be missing.
+fn integers(shape: Shape, values: impl Iterator<Item = Option<i64>>) -> Result<Constant, Refusal> {
+    let values = values.collect::<Option<_>>();
+    let values = values
+        .ok_or_else(|| Refusal::invalid("its integers overflow, or it divides them by zero"))?;
+    Ok(Constant::Integer(Integers { shape, values }))
+}
+
+/// Applies a function to every element.
+pub(super) fn element_wise(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let function = element_wise::function(call)?;
+    let input = required(call, 0)?;
+    let shape = call.made(input.shape().extents())?;
+    match (function, input) {
+        (_, Constant::Real(tensor)) => apply(function, tensor),
+        (Unary::Absolute, Constant::Integer(list)) => {
+            integers(shape, list.values.iter().map(|value| value.checked_abs()))
+        }
+        (Unary::Scale(-1.0), Constant::Integer(list)) => {
+            integers(shape, list.values.iter().map(|value| value.checked_neg()))
+        }
+        (_, Constant::Integer(_)) => Err(Refusal::invalid("its input holds integers")),
+    }
+}
+
+pub(super) fn clip(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    call.at_most(3)?;
+    let Constant::Real(input) = required(call, 0)? else {
+        return Err(Refusal::unsupported("its input holds integers"));
+    };
+    call.made(input.shape().extents())?;
+    let [low, high] = call.clip_limits()?;
+    let low = low.unwrap_or(f32::NEG_INFINITY);
+    apply(Unary::Clip { low, high: high.unwrap_or(f32::INFINITY) }, input)
+}
+
+fn apply(function: Unary, input: &Tensor) -> Result<Constant, Refusal> {
+    Ok(Constant::Real(CpuBackend::new().unary(function, input)?))
 }
 
 /// Broadcasts two shapes, and says for every element of the result which two it comes from.

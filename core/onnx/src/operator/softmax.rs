@@ -1,5 +1,6 @@
-//! Softmax, in its old form too, which flattens to two axes first.
+//! Softmax and `LogSoftmax`, in their old form too, which flattens to two axes first.
 
+use convscope_runtime::LayerError;
 use convscope_runtime::layer::{Reshape, Softmax};
 use convscope_runtime::network::ValueId;
 
@@ -8,6 +9,17 @@ use crate::normal_form::resolve_axis;
 use crate::refusal::Refusal;
 
 pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    along_axis(call, Softmax::new)
+}
+
+pub(super) fn logarithmic(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
+    along_axis(call, Softmax::logarithmic)
+}
+
+fn along_axis(
+    call: &mut Call<'_, '_>,
+    layer: fn(usize) -> Result<Softmax, LayerError>,
+) -> Result<ValueId, Refusal> {
     call.at_most(1)?;
     let input = call.value(0)?;
     let shape = call.shape(input);
@@ -21,12 +33,12 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     let (before, joined) = shape.extents().split_at(axis);
     let alone = joined.iter().skip(1).all(|&extent| extent == 1);
     if !old || alone {
-        return call.add(Softmax::new(axis)?, &[input]);
+        return call.add(layer(axis)?, &[input]);
     }
     let mut flat = before[1..].to_vec();
     flat.push(convscope_runtime::Shape::from(joined).volume());
     let flattened = call.add_before("flattened", Reshape::new(&flat), &[input])?;
-    let normalized = call.add_before("normalized", Softmax::new(axis)?, &[flattened])?;
+    let normalized = call.add_before("normalized", layer(axis)?, &[flattened])?;
     call.add(Reshape::new(&shape.extents()[1..]), &[normalized])
 }
 
@@ -38,13 +50,17 @@ mod tests {
 
     #[test]
     fn before_operator_set_13_it_flattens() {
-        let kinds = |version| -> Vec<LayerKind> {
-            let nodes = vec![node("Softmax", "n", &["x"], &["y"])];
+        let kinds = |operator, version| -> Vec<LayerKind> {
+            let nodes = vec![node(operator, "n", &["x"], &["y"])];
             let network = load_nodes(nodes, vec![], version).unwrap().network;
             network.nodes().iter().map(|node| node.layer.kind()).collect()
         };
-        assert_eq!(kinds(13), [LayerKind::Softmax]);
-        assert_eq!(kinds(12), [LayerKind::Reshape, LayerKind::Softmax, LayerKind::Reshape]);
+        for (operator, kind) in
+            [("Softmax", LayerKind::Softmax), ("LogSoftmax", LayerKind::LogSoftmax)]
+        {
+            assert_eq!(kinds(operator, 13), [kind]);
+            assert_eq!(kinds(operator, 12), [LayerKind::Reshape, kind, LayerKind::Reshape]);
+        }
     }
 
     #[test]

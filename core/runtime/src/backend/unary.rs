@@ -60,7 +60,7 @@ pub enum Unary {
     Softsign,
     /// √x.
     SquareRoot,
-    /// x / (1 + e^(−factor · x)); with the factor 1 also called SiLU. Ramachandran et al. (2017).
+    /// x / (1 + e^(−factor · x)); with the factor 1 also called `SiLU`. Ramachandran et al. (2017).
     Swish(f32),
     /// tanh x.
     Tanh,

@@ -140,7 +140,7 @@ fn is_above(x: f32, y: f32) -> bool {
 }
 
 /// GELU by tanh is x · sigmoid(2 · √(2/π) · (x + 0.044715 · x³)), with these two factors.
-const GELU_BY_TANH: [f32; 2] = [1.595_769_1, 0.044_715];
+const GELU_BY_TANH: [f32; 2] = [1.595_769, 0.044_715];
 
 #[inline]
 fn gelu_by_tanh(x: f32) -> f32 {

@@ -4,7 +4,7 @@
 //! functions are vectorized; the functions of the C library are not, and differ between machines.
 //! `tests/kernels/functions.py` says how the coefficients that are no Taylor series were found.
 
-use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E};
 
 /// 1.5 · 2²³: adding it rounds a number to an integer, which then stands in the lowest bits.
 const ROUNDING: f32 = 12_582_912.0;
@@ -108,7 +108,7 @@ pub(super) fn tanh(x: f32) -> f32 {
 #[inline]
 pub(super) fn erf(x: f32) -> f32 {
     const SERIES: [f32; 7] = [
-        1.128_379_2,
+        FRAC_2_SQRT_PI,
         -0.376_126_38,
         0.112_837_92,
         -0.026_866_172,
