@@ -2,6 +2,7 @@
 //!
 //! [`table`] is the C side; all else here is safe.
 
+mod allowance;
 mod fault;
 mod handles;
 mod results;
@@ -85,7 +86,7 @@ impl<'s> Run<'s> {
             seed,
             parameters,
             json,
-            handles: Handles::default(),
+            handles: Handles::new(engine.memory),
             given: Mutex::default(),
             results: Mutex::default(),
             words: Mutex::default(),
@@ -229,15 +230,14 @@ impl<'s> Run<'s> {
         let dataset = self.handles.dataset(dataset)?;
         self.engine.check_cancelled()?;
         let tensor = self.engine.compute(|| dataset.image(place(index)))?;
-        let values = crate::tensors::values_of(&tensor)?;
-        Ok(self.handles.hold(Held::Tensor(Slot::of_host(values))))
+        self.handles.lend(crate::tensors::values_of(&tensor)?)
     }
 
     fn pixels(&self, dataset: u64, index: u64) -> Result<u64, Fault> {
         let dataset = self.handles.dataset(dataset)?;
         self.engine.check_cancelled()?;
         match self.engine.compute(|| dataset.pixels(place(index)))? {
-            Some(values) => Ok(self.handles.hold(Held::Tensor(Slot::of_host(values)))),
+            Some(values) => self.handles.lend(values),
             None => Err(Fault::Unsupported("pixels of a raw tensor".to_owned())),
         }
     }
@@ -252,7 +252,7 @@ impl<'s> Run<'s> {
     }
 
     fn create(&self, dtype: u32, shape: &[u64]) -> Result<u64, Fault> {
-        Ok(self.handles.hold(Held::Tensor(Slot::zeros(dtype, shape, self.engine.memory)?)))
+        self.handles.create(dtype, shape)
     }
 
     fn emit(&self, kind: u32, name: &str, meta: &str, tensor: u64) -> Result<(), Fault> {

@@ -8,9 +8,10 @@ use convscope_abi::{CS_F32, CS_READ, CS_U8, CS_U32, CS_WRITE, MAX_RANK};
 use convscope_protocol::Values;
 use ndarray::{ArcArray, IxDyn};
 
+use super::allowance::Allowance;
 use super::{Fault, locked};
+use crate::Model;
 use crate::images::Dataset;
-use crate::{HostError, Model};
 
 /// Counts handles over all runs of the process: a handle of an earlier run means nothing in a later
 /// one.
@@ -47,6 +48,8 @@ pub(super) struct Slot {
     values: Values,
     owner: Owner,
     access: Access,
+    /// Bytes taken of the run's allowance.
+    counted: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,22 +71,35 @@ enum Access {
 }
 
 impl Slot {
-    /// A tensor of the host's, which can only be read.
+    /// A tensor of the host's, which can only be read, and whose values are there anyway.
     pub(super) fn of_host(values: Values) -> Self {
-        Self { values, owner: Owner::Host, access: Access::Reading(0) }
+        Self { values, owner: Owner::Host, access: Access::Reading(0), counted: 0 }
     }
 
     /// A tensor that a sink gets.
     pub(super) fn of_sink(values: Values) -> Self {
-        Self { values, owner: Owner::Sink, access: Access::Reading(0) }
+        Self { values, owner: Owner::Sink, access: Access::Reading(0), counted: 0 }
     }
+}
 
-    /// Makes a tensor of zeros for the plugin, of at most so many bytes.
-    pub(super) fn zeros(dtype: u32, shape: &[u64], budget: u64) -> Result<Self, Fault> {
+/// The shape of a tensor that is to be made, and its size in bytes.
+struct Plan {
+    extents: IxDyn,
+    count: usize,
+    bytes: u64,
+}
+
+impl Plan {
+    fn new(dtype: u32, shape: &[u64]) -> Result<Self, Fault> {
         let wrong = |reason: &str| Fault::Invalid(format!("shape {shape:?}: {reason}"));
         if shape.len() > MAX_RANK {
             return Err(wrong("too many axes"));
         }
+        let size = match dtype {
+            CS_F32 | CS_U32 => 4,
+            CS_U8 => 1,
+            other => return Err(Fault::Invalid(format!("there is no element type {other}"))),
+        };
         let mut extents = Vec::with_capacity(shape.len());
         let mut volume = 1_usize;
         for &extent in shape {
@@ -93,23 +109,21 @@ impl Slot {
             extents.push(extent);
         }
         let count: usize = extents.iter().product();
-        let needed = (count as u64).saturating_mul(if dtype == CS_U8 { 1 } else { 4 });
-        if needed > budget {
-            let what = format!("a tensor of shape {shape:?}");
-            return Err(HostError::Memory { what, needed, budget }.into());
-        }
-        let extents = IxDyn(&extents);
-        let values = match dtype {
-            CS_F32 => Values::F32(zeros(extents, count).ok_or_else(|| wrong("no memory"))?),
-            CS_U32 => Values::U32(zeros(extents, count).ok_or_else(|| wrong("no memory"))?),
-            CS_U8 => Values::U8(zeros(extents, count).ok_or_else(|| wrong("no memory"))?),
-            other => return Err(Fault::Invalid(format!("there is no element type {other}"))),
-        };
-        Ok(Self { values, owner: Owner::Plugin, access: Access::Reading(0) })
+        let bytes = (count as u64).checked_mul(size).ok_or_else(|| wrong("too large"))?;
+        Ok(Self { extents: IxDyn(&extents), count, bytes })
+    }
+
+    /// Allocates zeros, or says that the memory does not suffice.
+    fn zeros(self, dtype: u32) -> Option<Values> {
+        let Self { extents, count, .. } = self;
+        Some(match dtype {
+            CS_U32 => Values::U32(zeros(extents, count)?),
+            CS_U8 => Values::U8(zeros(extents, count)?),
+            _ => Values::F32(zeros(extents, count)?),
+        })
     }
 }
 
-/// Allocates zeros, or says that the memory does not suffice.
 fn zeros<T: Clone + Default>(extents: IxDyn, count: usize) -> Option<ArcArray<T, IxDyn>> {
     let mut values: Vec<T> = Vec::new();
     values.try_reserve_exact(count).ok()?;
@@ -127,18 +141,44 @@ pub(super) struct Mapped {
 }
 
 /// The handles of one run.
-#[derive(Default)]
 pub(super) struct Handles {
     held: Mutex<BTreeMap<u64, Held>>,
+    allowance: Allowance,
 }
 
 impl Handles {
+    /// No handles yet; the tensors behind them may take so many bytes.
+    pub(super) fn new(limit: u64) -> Self {
+        Self { held: Mutex::default(), allowance: Allowance::new(limit) }
+    }
+
     /// Gives out a handle.
     pub(super) fn hold(&self, held: Held) -> u64 {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let handle = (number << KIND_BITS) | held.kind();
         locked(&self.held).insert(handle, held);
         handle
+    }
+
+    /// Makes a tensor of zeros for the plugin.
+    pub(super) fn create(&self, dtype: u32, shape: &[u64]) -> Result<u64, Fault> {
+        let plan = Plan::new(dtype, shape)?;
+        let counted = plan.bytes;
+        self.allowance.take(counted, || format!("a tensor of shape {shape:?}"))?;
+        let Some(values) = plan.zeros(dtype) else {
+            self.allowance.give_back(counted);
+            return Err(Fault::Invalid(format!("shape {shape:?}: no memory")));
+        };
+        let access = Access::Reading(0);
+        Ok(self.hold(Held::Tensor(Slot { values, owner: Owner::Plugin, access, counted })))
+    }
+
+    /// Hands out a tensor that was read for the plugin, such as a picture, and lives with its
+    /// handle; it can only be read.
+    pub(super) fn lend(&self, values: Values) -> Result<u64, Fault> {
+        let counted = bytes_of(&values);
+        self.allowance.take(counted, || format!("an image of shape {:?}", values.shape()))?;
+        Ok(self.hold(Held::Tensor(Slot { counted, ..Slot::of_host(values) })))
     }
 
     /// Shares the values of a tensor.
@@ -149,7 +189,8 @@ impl Handles {
         })
     }
 
-    /// Takes a tensor that the plugin created. The handle is dead afterwards, also when this fails.
+    /// Takes a tensor that the plugin created, whose values stay with the run. The handle is dead
+    /// afterwards, also when this fails.
     pub(super) fn take(&self, handle: u64) -> Result<Values, Fault> {
         let taken = self.values(handle);
         self.release(handle, Owner::Plugin)?;
@@ -224,7 +265,9 @@ impl Handles {
 
     /// Gives a tensor up for the plugin.
     pub(super) fn give_up(&self, handle: u64) -> Result<(), Fault> {
-        self.release(handle, Owner::Host)
+        let counted = self.release(handle, Owner::Host)?;
+        self.allowance.give_back(counted);
+        Ok(())
     }
 
     /// Takes the tensor of a sink back, whatever the sink has done with it.
@@ -233,20 +276,29 @@ impl Handles {
     }
 
     /// Forgets a tensor: one that the plugin created or, where `least` allows it, one of the host's.
-    fn release(&self, handle: u64, least: Owner) -> Result<(), Fault> {
-        self.with_tensor(handle, |slot| match (slot.owner, slot.access) {
+    /// Returns the bytes that it took of the allowance.
+    fn release(&self, handle: u64, least: Owner) -> Result<u64, Fault> {
+        let counted = self.with_tensor(handle, |slot| match (slot.owner, slot.access) {
             (Owner::Sink, _) => {
                 Err(Fault::Invalid("the tensor is the sink's and goes with it".to_owned()))
             }
             (Owner::Host, _) if least == Owner::Plugin => {
                 Err(Fault::Invalid("the plugin did not create the tensor".to_owned()))
             }
-            (_, Access::Reading(0)) => Ok(()),
+            (_, Access::Reading(0)) => Ok(slot.counted),
             _ => Err(mapped_still()),
         })?;
-        locked(&self.held).remove(&handle);
-        Ok(())
+        // Two threads that release one tensor must not give its bytes back twice.
+        match locked(&self.held).remove(&handle) {
+            Some(_) => Ok(counted),
+            None => Err(Fault::BadHandle(handle, "a tensor")),
+        }
     }
+}
+
+fn bytes_of(values: &Values) -> u64 {
+    let size = if matches!(values, Values::U8(_)) { 1 } else { 4 };
+    values.shape().iter().fold(size, |bytes, &extent| bytes.saturating_mul(extent as u64))
 }
 
 fn mapped_still() -> Fault {
@@ -268,16 +320,20 @@ fn mapped<T: Clone>(array: &mut ArcArray<T, IxDyn>, dtype: u32, writes: bool) ->
 mod tests {
     use super::*;
 
-    fn small() -> Held {
-        Held::Tensor(Slot::zeros(CS_F32, &[2, 3], 1 << 20).unwrap())
+    fn handles() -> Handles {
+        Handles::new(1 << 20)
+    }
+
+    fn small(handles: &Handles) -> u64 {
+        handles.create(CS_F32, &[2, 3]).unwrap()
     }
 
     #[test]
     fn a_released_handle_is_stale_and_never_comes_back() {
-        let handles = Handles::default();
-        let first = handles.hold(small());
+        let handles = handles();
+        let first = small(&handles);
         handles.give_up(first).unwrap();
-        let second = handles.hold(small());
+        let second = small(&handles);
         assert_ne!(first, second);
         let fault = handles.map(first, CS_READ).unwrap_err();
         assert_eq!(fault.status(), convscope_abi::CsStatus::BAD_HANDLE);
@@ -285,8 +341,8 @@ mod tests {
 
     #[test]
     fn handles_of_another_run_or_kind_and_forged_ones_are_refused() {
-        let (handles, others) = (Handles::default(), Handles::default());
-        let tensor = handles.hold(small());
+        let (handles, others) = (handles(), handles());
+        let tensor = small(&handles);
         assert!(matches!(others.values(tensor), Err(Fault::BadHandle(..))));
         assert!(matches!(handles.model(tensor), Err(Fault::BadHandle(..))));
         assert!(matches!(handles.dataset(tensor), Err(Fault::BadHandle(..))));
@@ -297,8 +353,8 @@ mod tests {
 
     #[test]
     fn only_the_plugins_own_tensors_are_mapped_for_writing_and_only_once() {
-        let handles = Handles::default();
-        let own = handles.hold(small());
+        let handles = handles();
+        let own = small(&handles);
         let view = handles.map(own, CS_WRITE).unwrap();
         assert_eq!((view.shape, view.strides), (vec![2, 3], vec![3, 1]));
         for mode in [CS_READ, CS_WRITE] {
@@ -316,8 +372,8 @@ mod tests {
 
     #[test]
     fn mapped_tensors_are_not_used_or_given_up() {
-        let handles = Handles::default();
-        let handle = handles.hold(small());
+        let handles = handles();
+        let handle = small(&handles);
         handles.map(handle, CS_WRITE).unwrap();
         assert_eq!(refusal(handles.values(handle)), "the tensor is still mapped");
         assert_eq!(refusal(handles.give_up(handle)), "the tensor is still mapped");
@@ -329,7 +385,7 @@ mod tests {
 
     #[test]
     fn tensors_of_sinks_and_of_the_host_are_not_taken() {
-        let handles = Handles::default();
+        let handles = handles();
         let hosts = handles.hold(hosts());
         assert_eq!(refusal(handles.take(hosts)), "the plugin did not create the tensor");
         let sinks =
@@ -343,8 +399,8 @@ mod tests {
 
     #[test]
     fn values_that_were_shared_are_not_changed_by_writing() {
-        let handles = Handles::default();
-        let handle = handles.hold(small());
+        let handles = handles();
+        let handle = small(&handles);
         let shared = handles.values(handle).unwrap();
         let Values::F32(before) = &shared else { panic!("{shared:?}") };
         let view = handles.map(handle, CS_WRITE).unwrap();
@@ -361,21 +417,42 @@ mod tests {
 
     #[test]
     fn tensors_that_no_memory_could_hold_are_refused() {
+        let handles = Handles::new(u64::MAX);
         for shape in [&[u64::MAX][..], &[1 << 40, 1 << 40], &[0, u64::MAX, 2], &[1 << 61]] {
-            let refused = Slot::zeros(CS_F32, shape, u64::MAX);
+            let refused = handles.create(CS_F32, shape);
             assert!(matches!(refused, Err(Fault::Invalid(_))), "{shape:?}");
         }
-        assert!(matches!(Slot::zeros(CS_F32, &[1; 9], 100), Err(Fault::Invalid(_))));
-        assert!(matches!(Slot::zeros(9, &[1], 100), Err(Fault::Invalid(_))));
+        assert!(matches!(handles.create(CS_F32, &[1; 9]), Err(Fault::Invalid(_))));
+        assert!(matches!(handles.create(9, &[1]), Err(Fault::Invalid(_))));
     }
 
     #[test]
     fn tensors_larger_than_the_budget_are_refused_with_their_size() {
-        assert!(Slot::zeros(CS_F32, &[25], 100).is_ok());
-        assert!(Slot::zeros(CS_U8, &[100], 100).is_ok());
+        assert!(Handles::new(100).create(CS_F32, &[25]).is_ok());
+        assert!(Handles::new(100).create(CS_U8, &[100]).is_ok());
         assert_eq!(
-            refusal(Slot::zeros(CS_F32, &[26], 100)),
+            refusal(Handles::new(100).create(CS_F32, &[26])),
             "a tensor of shape [26] needs 104 bytes, but the session may use 100"
         );
+    }
+
+    #[test]
+    fn living_tensors_share_the_budget_and_emitted_ones_still_live() {
+        let handles = Handles::new(100);
+        let refused = |count| refusal(handles.create(CS_U8, &[count]));
+        let first = handles.create(CS_F32, &[15]).unwrap();
+        let picture = Values::U8(ArcArray::zeros(IxDyn(&[5, 8])));
+        let lent = handles.lend(picture.clone()).unwrap();
+        let expected = "a tensor of shape [1] beside the other tensors of this run needs 101 \
+                        bytes, but the session may use 100";
+        assert_eq!(refused(1), expected);
+        let expected = "an image of shape [5, 8] beside the other tensors of this run needs 140 \
+                        bytes, but the session may use 100";
+        assert_eq!(refusal(handles.lend(picture)), expected);
+        handles.take(first).unwrap();
+        assert!(refused(1).contains("needs 101 bytes"), "{}", refused(1));
+        handles.give_up(lent).unwrap();
+        assert_eq!(refused(40), "accepted");
+        assert!(refused(1).contains("needs 101 bytes"), "{}", refused(1));
     }
 }

@@ -131,6 +131,21 @@ fn every_way_to_end_badly_has_its_own_message() {
     assert_eq!(error.help().unwrap(), "did you mean `scores`?");
 }
 
+#[test]
+fn tensors_that_together_exceed_the_memory_are_refused() {
+    let options = SessionOptions { memory: Some(100_000), ..SessionOptions::default() };
+    let Some(probe) = Probe::new(options) else { return };
+    // What one run held is free for the next.
+    for _ in 0..2 {
+        let error = probe.ends("hoards");
+        assert_eq!(error.kind(), "not_enough_memory");
+        let expected = "ends: a tensor of shape [25] beside the other tensors of this run needs \
+                        100100 bytes, but the session may use 100000";
+        assert_eq!(error.to_string(), expected);
+        assert!(error.help().unwrap().contains("--memory 1M"), "{:?}", error.help());
+    }
+}
+
 /// Hears everything, and cancels after the first progress.
 #[derive(Default)]
 struct Impatient {

@@ -251,6 +251,7 @@ static CsStatus ends(const void *user, const CsHost *host, CsRun *run) {
     CsStatus status = start(&c, host, run);
     if (status != CS_OK) return status;
     CsStr how;
+    CsTensor tensor;
     CsImages images = {.dataset = c.images};
     if (host->param_str(run, TEXT("how"), &how) != CS_OK) return pass_on(&c, CS_FAILED);
     switch (how.ptr[0]) {
@@ -263,6 +264,9 @@ static CsStatus ends(const void *user, const CsHost *host, CsRun *run) {
         return CS_OK;
     case 'p': /* passes the host's error on */
         status = c.model->observe(run, c.current, &images, TEXT(""), TEXT("[{\"value\": \"scors\"}]"), copy, NULL);
+        return pass_on(&c, status);
+    case 'h': /* hoards tensors of a hundred bytes until there is no more room */
+        for (uint64_t hundred = 25; (status = c.tensor->create(run, CS_F32, 1, &hundred, &tensor)) == CS_OK;) {}
         return pass_on(&c, status);
     case 'l': /* looks whether the user cancels, and says it in words of its own */
         host->progress(run, 0.0, TEXT("looking"));
