@@ -47,7 +47,9 @@ impl Table {
             self.rows.iter().filter(|row| row[column].chars().count() >= width).count()
         };
         while widths.iter().sum::<usize>() + GAP.len() * (widths.len() - 1) > width {
-            let words = (0..widths.len()).filter(|&c| !self.headings[c].1 && widths[c] > LEAST);
+            // Headings are never cut.
+            let least = |column: usize| self.headings[column].0.chars().count().max(LEAST);
+            let words = (0..widths.len()).filter(|&c| !self.headings[c].1 && widths[c] > least(c));
             let Some(column) = words.min_by_key(|&c| (cut(c, widths[c]), Reverse(widths[c])))
             else {
                 break;
@@ -132,6 +134,14 @@ featu…/name  addition          7
 a            globa…ooling     12
 ";
         assert_eq!(table.rendered(32), expected);
+    }
+
+    #[test]
+    fn headings_are_never_cut() {
+        let mut table = Table::new(&[("name", false), ("inheritance", false)]);
+        table.row(vec!["a_very_long_name".into(), "-".into()]);
+        assert_eq!(table.rendered(22), "name       inheritance\na_ve…name  -\n");
+        assert_eq!(table.rendered(10), "name      inheritance\na_v…name  -\n");
     }
 
     #[test]
