@@ -11,6 +11,7 @@ mod conformance;
 mod fixtures;
 mod inspect;
 mod mistakes;
+mod plugins;
 mod refusals;
 mod report;
 mod squeezenet;

@@ -1,13 +1,15 @@
 //! Bad input at the level of the whole program: each message is read, with its exit code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use serde_json::Value;
 
-use crate::support::{convscope, fixture, folder, photo, refusal, squeezenet};
+use crate::support::{
+    assert_says, convscope, convscope_with, fixture, folder, photo, refusal, squeezenet, written,
+};
 
 fn predict(model: &Path, picture: &Path) -> Command {
     let mut command = convscope();
@@ -32,18 +34,6 @@ fn script(folder: &Path, text: &str) -> Command {
     let mut command = convscope();
     command.arg("run").arg(path).arg("--out").arg(folder.join("out"));
     command
-}
-
-fn assert_says(words: &str, expected: &[&str]) {
-    for part in expected {
-        assert!(words.contains(part), "expected {part:?} in\n{words}");
-    }
-}
-
-fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = folder.join(name);
-    std::fs::write(&path, bytes).unwrap();
-    path
 }
 
 #[test]
@@ -144,6 +134,10 @@ fn a_wrong_command_line_is_exit_code_2() {
     let place = folder();
     let words = refusal(&mut analyze("saliency", &place.path().join("out"), &["target"]), 2);
     assert_says(&words, &["--set target: expected NAME=VALUE"]);
+    let twice = ["plugins", "list", "--plugin-dir=elsewhere"];
+    let expected = "error: --plugin-dir stands both before and after the command\n  \
+                    = help: give them all before it, or all after it\n";
+    assert_eq!(refusal(convscope().args(twice), 2), expected);
 }
 
 #[test]
@@ -172,9 +166,7 @@ fn mistakes_in_scripts_are_shown_where_they_are() {
 fn a_broken_plugin_is_a_row_and_stops_nobody() {
     let place = folder();
     written(place.path(), "libconvscope_broken.so", b"no library");
-    let mut command = convscope();
-    command.args(["plugins", "list", "--plugin-dir"]).arg(place.path());
-    let output = command.output().unwrap();
+    let output = convscope_with(place.path()).args(["plugins", "list"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
     assert_says(&text, &["org.convscope.deconvnet", "not used", "libconvscope_broken.so"]);
@@ -343,8 +335,10 @@ fn an_analysis_without_plugins_says_where_they_were_looked_for() {
 fn the_rest_works_beside_a_broken_plugin() {
     let place = folder();
     written(place.path(), "libconvscope_broken.so", b"no library");
-    let mut command = analyze("saliency", &place.path().join("out"), &[]);
-    let output = command.arg("--plugin-dir").arg(place.path()).output().unwrap();
+    let mut command = convscope_with(place.path());
+    command.args(["analyze", "saliency", "--model"]).arg(squeezenet());
+    command.arg("--images").arg(photo("chelsea.png")).arg("--out").arg(place.path().join("out"));
+    let output = command.output().unwrap();
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{words}");
     assert_says(&words, &["warning: plugin", "libconvscope_broken.so: is no shared library"]);

@@ -18,6 +18,13 @@ pub(crate) fn convscope() -> Command {
     command
 }
 
+/// The program, with the plugins of another folder too.
+pub(crate) fn convscope_with(plugins: &Path) -> Command {
+    let mut command = convscope();
+    command.arg("--plugin-dir").arg(plugins);
+    command
+}
+
 /// The folder of the project.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -61,6 +68,20 @@ pub(crate) fn refusal(command: &mut Command, code: i32) -> String {
     assert!(!words.contains('\u{1b}'), "colours belong to terminals: {words:?}");
     assert_eq!(text(&output.stdout), "", "nothing but results belongs to standard output");
     words
+}
+
+/// Asserts that a text holds all of these.
+pub(crate) fn assert_says(words: &str, expected: &[&str]) {
+    for part in expected {
+        assert!(words.contains(part), "expected {part:?} in\n{words}");
+    }
+}
+
+/// Writes a file and returns its path.
+pub(crate) fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
 }
 
 /// Reads an array.

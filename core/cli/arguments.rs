@@ -1,10 +1,12 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use convscope_data::Preset;
 
+use crate::failure::Failure;
 use crate::size::Size;
 
 /// Looks inside trained convolutional image classifiers.
@@ -36,7 +38,7 @@ pub(crate) struct Common {
     /// How pictures become network inputs, for models without a card: imagenet, caffe, keras, raw
     #[arg(long, global = true, value_name = "PRESET")]
     pub(crate) preprocess: Option<Preset>,
-    /// Load plugins of this folder first; may be given several times
+    /// Use plugins of this folder first, and trust them; may be given several times
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) plugin_dir: Vec<PathBuf>,
     /// Print one JSON object on standard output, for success and failure
@@ -45,6 +47,23 @@ pub(crate) struct Common {
     /// Print no progress and no notices
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+}
+
+impl Common {
+    /// Refuses folders of plugins on both sides of the command, of which the parser keeps only one
+    /// side. `given` is the whole command line.
+    pub(crate) fn check(&self, given: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+        let is_one = |argument: &OsString| {
+            let bytes = argument.as_encoded_bytes().strip_prefix(b"--plugin-dir");
+            bytes.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+        };
+        let count = given.take_while(|argument| argument != "--").filter(is_one).count();
+        if count == self.plugin_dir.len() {
+            return Ok(());
+        }
+        Err(Failure::usage("--plugin-dir stands both before and after the command")
+            .with_help("give them all before it, or all after it"))
+    }
 }
 
 /// What to do.
@@ -58,7 +77,7 @@ pub(crate) enum Command {
     Infer(Infer),
     /// Show the layers of a model: shapes, receptive fields, parameters, multiply-adds
     Inspect(Inspect),
-    /// List or describe plugins
+    /// List, describe and trust plugins
     #[command(subcommand)]
     Plugins(Plugins),
     /// Classify pictures
@@ -136,11 +155,27 @@ pub(crate) struct Inspect {
 pub(crate) enum Plugins {
     /// Explain a plugin or one of its analyses with all parameters
     Describe {
-        /// Id of a plugin, or name of an analysis
+        /// Id of a plugin or the last word of it, or name of an analysis
         id: String,
     },
-    /// List the plugins found, and those refused with the reason
+    /// List the plugins found, and those not used with the reason and what to do
     List,
+    /// Trust a plugin: it may then run, with all of your rights
+    ///
+    /// Plugins of the installation and of `--plugin-dir` are trusted; those of
+    /// `CONVSCOPE_PLUGIN_PATH` and of your data folder only as the very file that you trust here.
+    /// A plugin can do whatever you can: read and change your files, use the network. The file is
+    /// checked, and loaded once to learn its id.
+    Trust {
+        /// The plugin's file
+        file: PathBuf,
+    },
+    /// Take trust back that was given with `plugins trust`
+    Untrust {
+        /// The file, whether or not it still exists, or the id of the plugin
+        #[arg(value_name = "FILE|ID")]
+        name: String,
+    },
 }
 
 /// Arguments of `predict`.

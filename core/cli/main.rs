@@ -37,6 +37,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
+    if let Err(failure) = arguments.common.check(std::env::args_os()) {
+        return fail(&failure, arguments.common.json);
+    }
     let console = Arc::new(Console::open(&arguments.common));
     let result = command::execute(&arguments.command, &arguments.common, &console);
     console.clear();

@@ -8,15 +8,21 @@ use crate::arguments::Common;
 use crate::console::Console;
 use crate::failure::Failure;
 
+/// Says where plugins are looked for, and which are refused for their names.
+pub(crate) fn search(common: &Common) -> Search {
+    Search::standard(&common.plugin_dir).reserving(convscope_script::is_reserved)
+}
+
 /// Finds and loads plugins.
 pub(crate) fn discover(common: &Common) -> Registry {
-    Registry::discover(&Search::standard(&common.plugin_dir))
+    Registry::discover(&search(common))
 }
 
 /// Says which plugins were refused, and what is odd about those that were not.
 pub(crate) fn report_refused(registry: &Registry, console: &Console) {
     for refused in registry.failures().iter().filter(|one| !is_replaced(registry, one)) {
-        console.warn(&format!("plugin {}: {}", refused.path.display(), refused.reason));
+        let (path, reason) = (refused.path.display(), &refused.reason);
+        console.warn(&format!("plugin {path}: {reason}\n  = help: {}", reason.help()));
     }
     for plugin in registry.plugins() {
         for warning in plugin.warnings() {
@@ -58,16 +64,6 @@ fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
 pub(crate) fn model_options(input: &[usize]) -> ModelOptions {
     let input = (!input.is_empty()).then(|| input.to_vec());
     ModelOptions { input, ..ModelOptions::default() }
-}
-
-/// Says where a plugin was found, in words.
-pub(crate) fn origin_in_words(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Explicit => "--plugin-dir",
-        Origin::Environment => "CONVSCOPE_PLUGIN_PATH",
-        Origin::Installation => "installation",
-        Origin::User => "user's folder",
-    }
 }
 
 impl From<HostError> for Failure {

@@ -40,3 +40,4 @@ pub use refusal::{Refusal, Refused};
 pub use registry::{Analysis, Plugin, Registry};
 pub use search::{Folder, Origin, Places, Search};
 pub use session::{Session, SessionOptions};
+pub use trust::{Before, Trust, TrustEntry, TrustError, TrustFile, Trusted, Trusting};

@@ -45,16 +45,26 @@ impl Entry {
     }
 }
 
+/// What a loaded library says about itself.
+pub(crate) struct Loaded {
+    /// Its description.
+    pub descriptor: PluginDescriptor,
+    /// How its analyses are called, in the order of the description.
+    pub entries: Vec<Entry>,
+    /// The version of the plugin interface that it was built for, major and minor.
+    pub interface: [u32; 2],
+}
+
 /// Loads a library that passed preflight, and copies and checks its description. Its init function
-/// is called last, unless `refuse_id` has something against its id.
+/// is called last, unless `refuse` has something against the description.
 ///
 /// The library is never unloaded: threads, thread-local destructors and static data of a plugin
 /// may outlive any point at which it would seem safe.
 pub(crate) fn load(
     path: &Path,
     hash: &blake3::Hash,
-    refuse_id: impl FnOnce(&str) -> Option<Refusal>,
-) -> Result<(PluginDescriptor, Vec<Entry>), Refusal> {
+    refuse: impl FnOnce(&PluginDescriptor) -> Option<Refusal>,
+) -> Result<Loaded, Refusal> {
     let library = open(path).map_err(|error| Refusal::Load(reason_of(&error)))?;
     let library = std::mem::ManuallyDrop::new(library);
     // SAFETY: the interface fixes the type of this symbol for ever.
@@ -67,7 +77,7 @@ pub(crate) fn load(
     // is there.
     let plugin = unsafe { &*plugin };
     let (descriptor, entries) = describe(plugin, hash)?;
-    if let Some(refusal) = refuse_id(&descriptor.id) {
+    if let Some(refusal) = refuse(&descriptor) {
         return Err(refusal);
     }
     if let Some(init) = plugin.init {
@@ -77,7 +87,7 @@ pub(crate) fn load(
             return Err(Refusal::Init(status.0));
         }
     }
-    Ok((descriptor, entries))
+    Ok(Loaded { descriptor, entries, interface: [plugin.abi_major, plugin.abi_minor] })
 }
 
 #[cfg(unix)]

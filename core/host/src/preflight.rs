@@ -12,19 +12,34 @@ use crate::refusal::Refusal;
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 30;
 
-/// Checks that a file is a whole shared library of this system and processor which exports the
-/// entry point. Returns its hash.
-pub(crate) fn check(path: &Path) -> Result<blake3::Hash, Refusal> {
-    let metadata = path.metadata().map_err(Refusal::Unreadable)?;
-    if !metadata.is_file() {
-        return Err(Refusal::NotAFile);
+/// A file that may be a plugin, read but not run.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    bytes: Vec<u8>,
+    /// blake3 of the file.
+    pub hash: blake3::Hash,
+}
+
+impl Candidate {
+    /// Reads a file of sensible size.
+    pub(crate) fn read(path: &Path) -> Result<Self, Refusal> {
+        let metadata = path.metadata().map_err(Refusal::Unreadable)?;
+        if !metadata.is_file() {
+            return Err(Refusal::NotAFile);
+        }
+        if metadata.len() > LIMIT {
+            return Err(Refusal::TooLarge(metadata.len()));
+        }
+        let bytes = std::fs::read(path).map_err(Refusal::Unreadable)?;
+        let hash = blake3::hash(&bytes);
+        Ok(Self { bytes, hash })
     }
-    if metadata.len() > LIMIT {
-        return Err(Refusal::TooLarge(metadata.len()));
+
+    /// Checks that the file is a whole shared library of this system and processor which exports
+    /// the entry point.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        check_bytes(&self.bytes)
     }
-    let bytes = std::fs::read(path).map_err(Refusal::Unreadable)?;
-    check_bytes(&bytes)?;
-    Ok(blake3::hash(&bytes))
 }
 
 fn check_bytes(bytes: &[u8]) -> Result<(), Refusal> {
@@ -131,8 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_larger_than_any_plugin_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libconvscope_a.so");
+        // A hole: no disk holds these bytes.
+        std::fs::File::create(&path).unwrap().set_len(LIMIT + 1).unwrap();
+        let refusal = Candidate::read(&path).unwrap_err();
+        let expected = "the file has 1073741825 bytes, more than a plugin may have";
+        assert_eq!(refusal.to_string(), expected);
+    }
+
+    #[test]
     fn a_folder_is_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(check(folder.path()), Err(Refusal::NotAFile)));
+        assert!(matches!(Candidate::read(folder.path()), Err(Refusal::NotAFile)));
     }
 }

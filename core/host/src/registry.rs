@@ -1,5 +1,6 @@
 //! The plugins of a session, and those that were refused.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,11 +8,13 @@ use convscope_abi::CsStatus;
 use convscope_protocol::suggest::nearest;
 use convscope_protocol::{AnalysisDescriptor, PluginDescriptor};
 
-use crate::library::{self, Entry};
+use crate::HostError;
+use crate::library::{self, Entry, Loaded};
+use crate::preflight::Candidate;
 use crate::refusal::{Refusal, Refused};
 use crate::search::{Folder, Origin, Search};
 use crate::serve::Run;
-use crate::{HostError, preflight, trust};
+use crate::trust::{self, Trust, TrustError, TrustFile, Trusted};
 
 /// The plugins of a session, and those that were refused, each with its reason.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub struct Registry {
 pub struct Plugin {
     path: PathBuf,
     origin: Origin,
+    trust: Trust,
+    interface: [u32; 2],
     descriptor: PluginDescriptor,
     warnings: Vec<String>,
     analyses: Vec<Analysis>,
@@ -45,22 +50,21 @@ impl Registry {
     pub fn discover(search: &Search) -> Self {
         let mut registry = Self::default();
         for path in search.relative() {
-            registry.refuse(path, Refusal::RelativeFolder);
+            registry.refuse(path, Origin::Environment, None, Refusal::RelativeFolder);
         }
+        let trusted = search.trust_file().map_or(Ok(Trusted::default()), TrustFile::read);
         for folder in search.folders() {
             registry.searched.push(folder.path.clone());
             match folder.candidates() {
                 Ok(files) => {
+                    if files.is_empty() && folder.origin == Origin::Explicit {
+                        registry.refuse(&folder.path, folder.origin, None, Refusal::NoPlugins);
+                    }
                     for file in files {
-                        registry.add(&file, folder);
+                        registry.add(&file, folder, search, trusted.as_ref());
                     }
                 }
-                // The standard places need not exist; a folder that was named must.
-                Err(error) => {
-                    if folder.origin == Origin::Explicit {
-                        registry.refuse(&folder.path, Refusal::Unreadable(error));
-                    }
-                }
+                Err(error) => registry.refuse_folder(folder, error),
             }
         }
         registry
@@ -115,55 +119,93 @@ impl Registry {
         }
     }
 
-    fn add(&mut self, file: &Path, folder: &Folder) {
+    fn add(
+        &mut self,
+        file: &Path,
+        folder: &Folder,
+        search: &Search,
+        trusted: Result<&Trusted, &TrustError>,
+    ) {
         let path = match file.canonicalize() {
             Ok(path) => path,
-            Err(error) => return self.refuse(file, Refusal::Unreadable(error)),
+            Err(error) => {
+                return self.refuse(file, folder.origin, None, Refusal::Unreadable(error));
+            }
         };
         // One file under two names is no second plugin.
         if self.plugins.iter().any(|plugin| plugin.path == path) {
             return;
         }
-        match self.load(&path, folder) {
-            Ok(plugin) => self.plugins.push(plugin),
-            Err(reason) => self.refuse(file, reason),
+        let read = trust::check_places(&path, &folder.path, folder.origin)
+            .and_then(|warnings| Ok((warnings, Candidate::read(&path)?)));
+        let (warnings, candidate) = match read {
+            Ok(read) => read,
+            Err(reason) => return self.refuse(file, folder.origin, None, reason),
+        };
+        let loaded = trust::check(&path, &candidate.hash, folder.origin, trusted)
+            .and_then(|trust| Ok((trust, self.load(&path, &candidate, search)?)));
+        match loaded {
+            Ok((trust, loaded)) => {
+                let origin = folder.origin;
+                self.plugins.push(Plugin::new(path, origin, trust, warnings, loaded));
+            }
+            Err(reason) => {
+                let hash = candidate.hash.to_hex().to_string();
+                self.refuse(file, folder.origin, Some(hash), reason);
+            }
         }
     }
 
-    fn load(&self, path: &Path, folder: &Folder) -> Result<Plugin, Refusal> {
-        let warnings = trust::check(path, &folder.path, folder.origin)?;
-        let hash = preflight::check(path)?;
+    fn load(&self, path: &Path, file: &Candidate, search: &Search) -> Result<Loaded, Refusal> {
+        file.check()?;
         let duplicate_of = |first: &Plugin| Refusal::Duplicate {
             id: first.descriptor.id.clone(),
             first: first.path.clone(),
         };
         // A copy need not be loaded to know what it is.
-        let hex = hash.to_hex();
+        let hex = file.hash.to_hex();
         if let Some(first) = self.plugins.iter().find(|one| one.descriptor.hash == hex.as_str()) {
             return Err(duplicate_of(first));
         }
-        let (descriptor, entries) = library::load(path, &hash, |id| {
-            self.plugins.iter().find(|one| one.descriptor.id == id).map(duplicate_of)
-        })?;
-        let analyses = descriptor
-            .analyses
-            .iter()
-            .zip(entries)
-            .map(|(descriptor, entry)| Analysis {
-                descriptor: descriptor.clone(),
-                entry,
-                running: Mutex::new(()),
-            })
-            .collect();
-        Ok(Plugin { path: path.to_owned(), origin: folder.origin, descriptor, warnings, analyses })
+        library::load(path, &file.hash, |found| {
+            let first = self.plugins.iter().find(|one| one.descriptor.id == found.id);
+            first.map(duplicate_of).or_else(|| search.refuse(found))
+        })
     }
 
-    fn refuse(&mut self, path: &Path, reason: Refusal) {
-        self.failures.push(Refused { path: path.to_owned(), reason });
+    fn refuse_folder(&mut self, folder: &Folder, error: io::Error) {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        match folder.origin {
+            Origin::Explicit if is_missing => {
+                self.refuse(&folder.path, folder.origin, None, Refusal::MissingFolder);
+            }
+            // The standard places need not exist, nor those of the environment.
+            _ if is_missing => {}
+            _ => self.refuse(&folder.path, folder.origin, None, Refusal::Unreadable(error)),
+        }
+    }
+
+    fn refuse(&mut self, path: &Path, origin: Origin, hash: Option<String>, reason: Refusal) {
+        self.failures.push(Refused { path: path.to_owned(), origin, hash, reason });
     }
 }
 
 impl Plugin {
+    fn new(
+        path: PathBuf,
+        origin: Origin,
+        trust: Trust,
+        warnings: Vec<String>,
+        loaded: Loaded,
+    ) -> Self {
+        let Loaded { descriptor, entries, interface } = loaded;
+        let described = descriptor.analyses.iter().cloned().zip(entries);
+        let analyses = described
+            .map(|(descriptor, entry)| Analysis { descriptor, entry, running: Mutex::new(()) })
+            .collect();
+        Self { path, origin, trust, interface, descriptor, warnings, analyses }
+    }
+
     /// Returns the file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -172,6 +214,16 @@ impl Plugin {
     /// Returns who put the file where it is.
     pub fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// Returns why it may run.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Returns the version of the plugin interface that it was built for, major and minor.
+    pub fn interface(&self) -> [u32; 2] {
+        self.interface
     }
 
     /// Returns what the plugin says about itself.

@@ -4,6 +4,11 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use convscope_protocol::PluginDescriptor;
+
+use crate::refusal::Refusal;
+use crate::trust::TrustFile;
+
 /// Who put a plugin where it is. Decides whether it is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -26,13 +31,16 @@ pub struct Folder {
     pub origin: Origin,
 }
 
-/// The folders in which plugins are looked for, in order: the first file of a plugin wins.
+/// The folders in which plugins are looked for, in order, and what is looked for: the first file of
+/// a plugin wins.
 ///
-/// The current directory is never among them by itself.
+/// The current directory is never among the folders by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
     folders: Vec<Folder>,
     relative: Vec<PathBuf>,
+    trust_file: Option<TrustFile>,
+    is_reserved: Option<fn(&str) -> bool>,
 }
 
 /// What the environment says about places. [`Places::of_process`] asks the process.
@@ -81,9 +89,38 @@ impl Search {
             search.add(folder.join("../lib/convscope/plugins"), Origin::Installation);
         }
         if let Some(folder) = &places.user_data {
-            search.add(folder.join("convscope").join("plugins"), Origin::User);
+            let folder = folder.join("convscope");
+            search.add(folder.join("plugins"), Origin::User);
+            search.trust_file = Some(TrustFile::at(folder.join("trusted-plugins.jsonl")));
         }
         search
+    }
+
+    /// Refuses plugins with an analysis for whose id `is_reserved` holds, such as words of the
+    /// script language.
+    #[must_use]
+    pub fn reserving(self, is_reserved: fn(&str) -> bool) -> Self {
+        Self { is_reserved: Some(is_reserved), ..self }
+    }
+
+    /// Returns the file that says which plugins of the environment and of the user's data folder
+    /// are trusted; nothing where that folder is not known.
+    pub fn trust_file(&self) -> Option<&TrustFile> {
+        self.trust_file.as_ref()
+    }
+
+    /// Says whether a file lies where plugins are looked for and is called as one must be.
+    pub fn finds(&self, file: &Path) -> bool {
+        let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+        file.file_name().is_some_and(is_plugin_name)
+            && self.folders.iter().any(|known| Some(&known.path) == folder.as_ref())
+    }
+
+    /// Says what speaks against a plugin because of what it calls itself.
+    pub(crate) fn refuse(&self, plugin: &PluginDescriptor) -> Option<Refusal> {
+        let is_reserved = self.is_reserved?;
+        let named = plugin.analyses.iter().find(|analysis| is_reserved(&analysis.id))?;
+        Some(Refusal::ReservedName { analysis: named.id.clone() })
     }
 
     /// Returns the folders in order.
@@ -197,6 +234,15 @@ mod tests {
         let search = Search::new(&[folder.path().to_owned()], &places);
         assert_eq!(search.folders().len(), 1);
         assert_eq!(search.folders()[0].origin, Origin::Explicit);
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_folder_and_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let search = Search::new(&[folder.path().to_owned()], &Places::default());
+        assert!(search.finds(&folder.path().join("libconvscope_a.so")));
+        assert!(!search.finds(&folder.path().join("liba.so")));
+        assert!(!search.finds(Path::new("/nowhere/libconvscope_a.so")));
     }
 
     #[test]

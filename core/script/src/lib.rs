@@ -27,6 +27,7 @@ mod state;
 mod suggest;
 mod throw;
 mod value;
+mod words;
 mod workbench;
 
 pub use error::{Diagnostic, Frame, Place, ScriptError};
@@ -38,3 +39,4 @@ pub use workbench::{
     Argument, Failure, ImageOptions, ModelOptions, ModelOutline, Prediction, ScriptImages,
     ScriptModel, Workbench,
 };
+pub use words::is_reserved;

@@ -5,9 +5,13 @@ use tempfile::TempDir;
 use super::*;
 use crate::testing::{PLUGIN, compile};
 
+/// What users are told to do about faults of a plugin.
+const AUTHORS: &str = "tell its authors";
+
 /// Looks in one folder as if it had been given with `--plugin-dir`.
 fn discover(folder: &TempDir) -> Registry {
-    Registry::discover(&Search::new(&[folder.path().to_owned()], &crate::Places::default()))
+    let search = Search::new(&[folder.path().to_owned()], &crate::Places::default());
+    Registry::discover(&search.reserving(|name| name == "loop"))
 }
 
 /// Compiles the test plugin with definitions before it.
@@ -16,12 +20,12 @@ fn plugin(folder: &TempDir, name: &str, definitions: &str) -> Option<PathBuf> {
     compile(folder.path(), name, &(definitions.collect::<String>() + PLUGIN))
 }
 
-/// The one reason for which a folder's one file is refused.
-fn refusal(folder: &TempDir) -> String {
+/// The one reason for which a folder's one file is refused, and what to do about it.
+fn refusal(folder: &TempDir) -> (String, String) {
     let registry = discover(folder);
     assert!(registry.plugins().is_empty(), "{:?}", registry.plugins());
     let [failure] = registry.failures() else { panic!("{:?}", registry.failures()) };
-    failure.reason.to_string()
+    (failure.reason.to_string(), failure.reason.help())
 }
 
 #[test]
@@ -44,41 +48,98 @@ fn a_plugin_in_order_is_loaded_and_described() {
 #[test]
 fn descriptions_out_of_order_are_refused_each_with_its_reason() {
     let cases = [
-        ("MAJOR 7", "was built for version 7.1 of the plugin interface, this is 0.1: build it"),
+        ("MAJOR 7", "was built for version 7.1 of the plugin interface, this is 0.1", "build it"),
+        ("MINOR 2", "needs version 0.2 of the plugin interface, this is 0.1", "a newer convscope"),
         (
-            "MINOR 2",
-            "needs version 0.2 of the plugin interface, this is 0.1: use a newer convscope",
+            "MINOR 0",
+            "was built for version 0.0 of the plugin interface, this is 0.1, and before 1.0 both",
+            "build it again",
         ),
-        ("MINOR 0", "was built for version 0.0 of the plugin interface, this is 0.1, and before"),
-        ("MAGIC 17", "does not start with convscope's magic number, but with 0x0000000000000011"),
-        ("SIZE 24", "the size of the description is 24, less than the"),
-        ("ENTRY (CsPlugin *)0", "cs_plugin_entry returned nothing"),
+        (
+            "MAGIC 17",
+            "does not start with convscope's magic number, but with 0x0000000000000011",
+            AUTHORS,
+        ),
+        ("SIZE 24", "the size of the description is 24, less than the", AUTHORS),
+        ("ENTRY (CsPlugin *)0", "cs_plugin_entry returned nothing", AUTHORS),
         (
             "ENTRY (CsPlugin *)((char *)&plugin + 1)",
             "the address of the description is not aligned",
+            AUTHORS,
         ),
-        ("ID \"Org example\"", "the plugin's id `Org example` is not like `org.example.method`"),
-        ("ID \"\\xff\"", "the plugin's id is not UTF-8"),
-        ("ANALYSIS \"Look At\"", "the analysis' id `Look At` is not in snake_case"),
-        ("COUNT 0", "the list of analyses is empty"),
-        ("COUNT 100000", "the list of analyses has 100000 entries, more than 1000"),
-        ("COUNT 2", "the analysis' id `look` appears twice"),
-        ("RUN NULL", "the run function of look is missing"),
-        ("INIT refuses", "its init function failed with status 1"),
-        ("SCHEMA \"{\"", "the parameters of look: the parameter schema is no JSON"),
-        (
-            "SCHEMA \"{\\\"type\\\": \\\"object\\\", \\\"if\\\": {}}\"",
-            "keyword `if` is not accepted",
-        ),
+        ("ID \"Org example\"", "the plugin's id `Org example` is not like `org.exam", AUTHORS),
+        ("ID \"\\xff\"", "the plugin's id is not UTF-8", AUTHORS),
+        ("ANALYSIS \"Look At\"", "the analysis' id `Look At` is not in snake_case", AUTHORS),
+        ("COUNT 0", "the list of analyses is empty", AUTHORS),
+        ("COUNT 100000", "the list of analyses has 100000 entries, more than 1000", AUTHORS),
+        ("COUNT 2", "the analysis' id `look` appears twice", AUTHORS),
+        ("RUN NULL", "the run function of look is missing", AUTHORS),
+        ("INIT refuses", "its init function failed with status 1", AUTHORS),
+        ("ANALYSIS \"loop\"", "its analysis `loop` is called like a word of the script", AUTHORS),
     ];
-    for (definitions, expected) in cases {
+    for (definitions, expected, help) in cases {
         let folder = tempfile::tempdir().unwrap();
         if plugin(&folder, "bad", definitions).is_none() {
             return;
         }
-        let reason = refusal(&folder);
+        let (reason, advice) = refusal(&folder);
         assert!(reason.contains(expected), "{definitions}: {reason}");
+        assert!(advice.contains(help), "{definitions}: {advice}");
     }
+}
+
+#[test]
+fn schemas_out_of_order_are_refused_each_with_its_reason() {
+    let of = |x: &str| format!(r#"{{"type": "object", "properties": {{"x": {x}}}}}"#);
+    let named = r##"{"type": "object", "properties": {"x": {"$ref": "#/$defs/a"}}, "$defs": "##;
+    let cases = [
+        ("{".to_owned(), "the parameter schema is no JSON"),
+        (r#"{"type": "array"}"#.to_owned(), "must describe an object"),
+        (r#"{"type": "object", "if": {}}"#.to_owned(), "keyword `if` is not accepted"),
+        (of(r#"{"type": "integer", "minimum": "one"}"#), "x: `minimum` must be "),
+        (format!("{named}{{}}}}"), "x: `$ref` to `#/$defs/a`, which is not in `$defs`"),
+        (
+            format!(r##"{named}{{"a": {{"type": "array", "items": {{"$ref": "#/$defs/a"}}}}}}}}"##),
+            "nest too deeply or contain themselves",
+        ),
+        (wide(), "more than 10000 parts when every `$ref` is followed"),
+        (of(r#"{"anyOf": [{"type": "string"}, {"type": "string"}]}"#), "x: two alternatives take "),
+        (of("{}"), "x: says neither a type, nor values, nor a role"),
+        (
+            r#"{"type": "object", "properties": {}, "required": ["x"]}"#.to_owned(),
+            "`required` names `x`, which is no property",
+        ),
+        (of(r#"{"type": "integer", "default": "a"}"#), "x: the default is refused: "),
+    ];
+    for (schema, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        if plugin(&folder, "bad", &format!("SCHEMA {schema:?}")).is_none() {
+            return;
+        }
+        let (reason, help) = refusal(&folder);
+        assert!(reason.starts_with("the parameters of look: "), "{schema}: {reason}");
+        assert!(reason.contains(expected), "{schema}: {reason}");
+        assert!(help.contains(AUTHORS), "{schema}: {help}");
+    }
+}
+
+/// A short schema that is endless once every reference is followed: each definition has ten parts of
+/// the next.
+fn wide() -> String {
+    let ten = |name: usize| -> Vec<String> {
+        (0..10).map(|key| format!(r##""k{key}": {{"$ref": "#/$defs/d{name}"}}"##)).collect()
+    };
+    let object = |parts: &[String]| {
+        format!(r#"{{"type": "object", "properties": {{{}}}}}"#, parts.join(", "))
+    };
+    let mut definitions: Vec<String> =
+        (0..6).map(|name| format!(r#""d{name}": {}"#, object(&ten(name + 1)))).collect();
+    definitions.push(r#""d6": {"type": "integer"}"#.to_owned());
+    let properties = ten(0).join(", ");
+    format!(
+        r#"{{"type": "object", "properties": {{{properties}}}, "$defs": {{{}}}}}"#,
+        definitions.join(", ")
+    )
 }
 
 #[test]
@@ -88,61 +149,16 @@ fn a_missing_and_an_undefined_symbol_are_told_apart() {
     if compile(folder.path(), "empty", source).is_none() {
         return;
     }
-    let reason = refusal(&folder);
+    let (reason, help) = refusal(&folder);
     assert_eq!(reason, "is no plugin of convscope: it does not export cs_plugin_entry");
+    assert!(help.contains("export_plugin!") && help.contains("CS_EXPORT"), "{help}");
     let folder = tempfile::tempdir().unwrap();
     let source = format!("int absent(void);\n#define RESULT absent()\n{PLUGIN}");
     compile(folder.path(), "undefined", &source);
-    let reason = refusal(&folder);
+    let (reason, help) = refusal(&folder);
     assert!(reason.starts_with("cannot be loaded: "), "{reason}");
     assert!(reason.contains("undefined symbol: absent"), "{reason}");
-}
-
-#[test]
-fn files_that_are_no_whole_library_are_never_loaded() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(path) = plugin(&folder, "whole", "") else { return };
-    let whole = fs::read(&path).unwrap();
-    fs::remove_file(&path).unwrap();
-    let refused = |name: &str, bytes: &[u8]| {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(format!("libconvscope_{name}.so")), bytes).unwrap();
-        refusal(&folder)
-    };
-    assert_eq!(refused("empty", b""), "the file is empty");
-    let random: Vec<u8> =
-        (0..5000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    assert_eq!(refused("random", &random), "is no shared library");
-    assert_eq!(refused("text", b"#!/bin/sh\necho no library\n"), "is no shared library");
-    for part in [20, 100, whole.len() / 4, whole.len() / 2, whole.len() - 1] {
-        let reason = refused("part", &whole[..part]);
-        let named = ["truncated", "is no shared library"].iter().any(|word| reason.contains(word));
-        assert!(named, "{part}: {reason}");
-    }
-    let mut other = whole.clone();
-    other[18..20].copy_from_slice(&183_u16.to_le_bytes());
-    if cfg!(target_arch = "x86_64") {
-        let reason = refused("other", &other);
-        assert_eq!(reason, "is made for the processor aarch64, this is x86_64");
-    }
-    let mut object = whole.clone();
-    object[16..18].copy_from_slice(&1_u16.to_le_bytes());
-    assert_eq!(refused("object", &object), "is no shared library but an object file");
-}
-
-#[test]
-fn a_segment_beyond_the_end_is_a_truncated_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(path) = plugin(&folder, "segment", "") else { return };
-    let mut bytes = fs::read(&path).unwrap();
-    // The program headers begin where the ELF header says; the first loaded one gets a size that
-    // reaches far beyond the file.
-    let table = u64::from_le_bytes(bytes[32..40].try_into().unwrap()) as usize;
-    let header = (0..64).map(|index| table + 56 * index).find(|&at| bytes[at] == 1).unwrap();
-    bytes[header + 32..header + 40].copy_from_slice(&(1_u64 << 30).to_le_bytes());
-    fs::write(&path, &bytes).unwrap();
-    let reason = refusal(&folder);
-    assert!(reason.starts_with("is truncated: it should have at least 1073741824"), "{reason}");
+    assert!(help.contains("every library that it needs"), "{help}");
 }
 
 #[test]
@@ -202,33 +218,5 @@ fn without_any_plugin_the_places_that_were_searched_are_named() {
     assert!(help.contains(&folder.path().canonicalize().unwrap().display().to_string()), "{help}");
 }
 
-#[test]
-fn a_folder_that_was_named_must_exist_and_those_of_the_environment_be_absolute() {
-    let places = crate::Places {
-        plugin_path: Some("relative".into()),
-        executable: Some("/nowhere/at/all/convscope".into()),
-        user_data: None,
-    };
-    let registry = Registry::discover(&Search::new(&["/nowhere/named".into()], &places));
-    let failures: Vec<_> = registry
-        .failures()
-        .iter()
-        .map(|one| format!("{} {}", one.path.display(), one.reason))
-        .collect();
-    assert_eq!(failures.len(), 2, "{failures:?}");
-    assert_eq!(failures[0], "relative CONVSCOPE_PLUGIN_PATH may only hold absolute folders");
-    assert!(failures[1].starts_with("/nowhere/named cannot be read: "), "{failures:?}");
-}
-
-#[test]
-fn plugins_of_the_environment_are_found_but_not_loaded() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(_) = plugin(&folder, "a", "") else { return };
-    let places = crate::Places {
-        plugin_path: Some(folder.path().as_os_str().to_owned()),
-        ..crate::Places::default()
-    };
-    let registry = Registry::discover(&Search::new(&[], &places));
-    assert!(registry.plugins().is_empty());
-    assert!(registry.failures()[0].reason.to_string().starts_with("is not trusted"));
-}
+mod files;
+mod places;
