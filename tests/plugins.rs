@@ -220,7 +220,11 @@ fn the_list_fits_a_terminal_with_every_broken_file_in_it() {
             "  is not trusted: a plugin has all of your rights\n",
         ],
     );
-    let rows: Vec<&str> = text.lines().filter(|line| line.ends_with("  not used")).collect();
+    // Beside the program may lie what an earlier build put there.
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| line.ends_with("  not used") && !line.contains(" installation "))
+        .collect();
     assert_eq!(rows.len(), 3, "{text}");
     let cells: Vec<&str> = rows[2].split_whitespace().collect();
     assert_eq!(cells, ["libconvscope_unknown.so", "-", "-", "environment", "no", "not", "used"]);

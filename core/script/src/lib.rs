@@ -35,8 +35,8 @@ pub use options::ScriptOptions;
 pub use outcome::{AnalysisRun, ScriptOutcome, ScriptSource};
 pub use reach::Reach;
 pub use run::{check, run};
+pub use words::is_reserved;
 pub use workbench::{
     Argument, Failure, ImageOptions, ModelOptions, ModelOutline, Prediction, ScriptImages,
     ScriptModel, Workbench,
 };
-pub use words::is_reserved;
