@@ -18,3 +18,4 @@ mod squeezenet;
 mod streams;
 mod support;
 mod unsupported;
+mod zoo;
