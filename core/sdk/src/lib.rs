@@ -96,6 +96,7 @@
 //! * **Randomness** comes from [`Host::rng_seed`] and [`Random`], so that a report can be repeated.
 #![deny(unsafe_code)]
 
+mod activations;
 mod analysis;
 mod batch;
 mod boundary;
