@@ -30,6 +30,17 @@ impl ContentHash {
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
+    /// Hashes what consists of several parts, in their order: the hash of their hashes, or the
+    /// hash of the one part there is.
+    pub fn of_parts(parts: &[Self]) -> Self {
+        match parts {
+            &[only] => only,
+            parts => {
+                Self::of_bytes(parts.iter().map(|part| part.0).collect::<Vec<_>>().as_flattened())
+            }
+        }
+    }
+
     /// Hashes the shape, the element type and the values of a host tensor.
     ///
     /// # Errors
@@ -104,6 +115,15 @@ mod tests {
             hash.to_string(),
             "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"
         );
+    }
+
+    #[test]
+    fn a_hash_of_parts_knows_each_of_them_and_their_order() {
+        let [a, b] = [&b"a"[..], b"b"].map(ContentHash::of_bytes);
+        assert_eq!(ContentHash::of_parts(&[a]), a);
+        let both = [*a.bytes(), *b.bytes()].concat();
+        assert_eq!(ContentHash::of_parts(&[a, b]), ContentHash::of_bytes(&both));
+        assert_ne!(ContentHash::of_parts(&[a, b]), ContentHash::of_parts(&[b, a]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod describe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread;
 
 use convscope_data::{ContentHash, Preprocessing, Preset, card_of, read_labels};
 use convscope_onnx::{Constant, LoadOptions};
@@ -26,6 +27,8 @@ pub struct ModelOptions {
     /// A value of every input, for running the model on them only: the shapes that the file leaves
     /// open are theirs, and [`Model::bound`] says which of them became constants.
     pub given: Vec<Constant>,
+    /// A safetensors file with other weights than the model's.
+    pub weights: Option<PathBuf>,
 }
 
 /// A model that can be looked into.
@@ -60,15 +63,27 @@ impl Model {
         weights: Weights,
     ) -> Result<Self, HostError> {
         let input_shapes = options.input.iter().cloned().collect();
-        let load_options = LoadOptions { input_shapes, given: options.given.clone() };
-        let loaded = match weights {
-            Weights::Loaded => convscope_onnx::load(path, &load_options),
-            Weights::Skipped => convscope_onnx::outline(path, &load_options),
+        let load_options = LoadOptions {
+            input_shapes,
+            given: options.given.clone(),
+            weights: options.weights.clone(),
         };
-        let loaded = loaded.map_err(|source| HostError::Onnx { path: path.to_owned(), source })?;
-        let hash = match weights {
-            Weights::Loaded => ContentHash::of_file(path)?.to_string(),
-            Weights::Skipped => String::new(),
+        let failed = |source| HostError::Onnx { path: path.to_owned(), source };
+        let (loaded, hash) = match weights {
+            Weights::Skipped => {
+                (convscope_onnx::outline(path, &load_options).map_err(failed)?, String::new())
+            }
+            Weights::Loaded => {
+                let (loaded, hash) = thread::scope(|scope| {
+                    let hash = scope.spawn(|| ContentHash::of_file(path));
+                    (convscope_onnx::load(path, &load_options), hash.join())
+                });
+                // What cannot be loaded is not worth a hash, and its error says more.
+                let loaded = loaded.map_err(failed)?;
+                let own = hash.unwrap_or_else(|_| ContentHash::of_file(path))?;
+                let hash = hash_of(own, &loaded.files)?.to_string();
+                (loaded, hash)
+            }
         };
         let card = card_of(path)?;
         let preset = options.preprocess.or(session).map(Preprocessing::preset);
@@ -205,5 +220,36 @@ impl Model {
                 reason: format!("has {} inputs; images can only be given to one", inputs.len()),
             }),
         }
+    }
+}
+
+/// Hashes a model whose weights may lie in further files.
+fn hash_of(own: ContentHash, files: &[PathBuf]) -> Result<ContentHash, HostError> {
+    let mut parts = vec![own];
+    for file in files {
+        parts.push(ContentHash::of_file(file)?);
+    }
+    Ok(ContentHash::of_parts(&parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_a_model_covers_every_file_of_its_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let own = ContentHash::of_bytes(b"model");
+        assert_eq!(hash_of(own, &[]).unwrap(), own);
+        let [a, b] = [write("a", b"1"), write("b", b"2")];
+        let both = hash_of(own, &[a.clone(), b.clone()]).unwrap();
+        write("b", b"3");
+        assert_ne!(hash_of(own, &[a, b]).unwrap(), both);
+        assert!(hash_of(own, &[folder.path().join("gone")]).is_err());
     }
 }

@@ -108,6 +108,14 @@ pub enum OnnxError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of weights does not fit the model, or is none.
+    #[error("the weights in {} cannot be used: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An input of the model cannot be given a tensor of numbers.
     #[error("input {input}: {reason}")]
     InvalidInput {

@@ -44,7 +44,7 @@ pub(crate) fn of<'m>(
     // Files before IR version 4 list initializers among the inputs.
     let free: Vec<&ValueInfoProto> =
         graph.input.iter().filter(|input| !stored.contains(input.name.as_str())).collect();
-    let LoadOptions { input_shapes, given } = options;
+    let LoadOptions { input_shapes, given, .. } = options;
     let expected = free.len();
     if !input_shapes.is_empty() && input_shapes.len() != expected {
         return Err(OnnxError::ShapeCount { expected, actual: input_shapes.len() });

@@ -23,6 +23,7 @@ mod loader;
 mod names;
 mod normal_form;
 mod operator;
+mod overlay;
 mod proto;
 mod reader;
 mod refusal;

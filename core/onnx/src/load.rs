@@ -11,6 +11,7 @@ use crate::call::Workbench;
 use crate::constant::Constant;
 use crate::input::{self, Input};
 use crate::loader::Loader;
+use crate::overlay::Overlay;
 use crate::proto::{ModelProto, TensorProto};
 use crate::source::Source;
 use crate::store::{Reading, Store};
@@ -30,6 +31,9 @@ pub struct LoadOptions {
     /// integers, a real input whose extent in the file's batch is not that of the other inputs, and
     /// a real input that a node takes as a constant only, such as the weights of a convolution.
     pub given: Vec<Constant>,
+    /// A safetensors file whose weights replace those of the model; every one of them must be
+    /// there, with the model's name, shape and type.
+    pub weights: Option<PathBuf>,
 }
 
 /// A model, ready to run.
@@ -48,7 +52,8 @@ pub struct LoadedModel {
     pub producer: String,
     /// Version of the default operator set.
     pub opset: i64,
-    /// The files beside the model's own that hold its numbers, sorted.
+    /// The files beside the model's own that hold its numbers: data of the model, sorted, then
+    /// [`LoadOptions::weights`].
     pub files: Vec<PathBuf>,
 }
 
@@ -127,8 +132,12 @@ fn read(
             help: "store them densely",
         });
     }
-    let store = Store::new(file, folder, reading);
     let resolved = graph::resolve(graph)?;
+    let overlay = options.weights.as_deref().map(Overlay::open).transpose()?;
+    if let Some(overlay) = &overlay {
+        overlay.check(&graph.initializer, &resolved.used)?;
+    }
+    let store = Store::new(file, folder, reading).under(overlay);
     let demanded = RefCell::new(BTreeSet::new());
     let (inputs, (network, outputs)) = loop {
         let inputs = input::of(graph, options, &demanded.borrow())?;

@@ -165,7 +165,7 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             return Ok(Operand { name, known: known.clone() });
         }
         let known = match self.stored.get(name) {
-            Some(proto) => Known::Constant(tensor::read(proto, self.bench.store)?),
+            Some(proto) => Known::Constant(tensor::initializer(proto, self.bench.store)?),
             // A further output of a node that is supported: the reader is never asked for it.
             None => Known::Lost,
         };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::OnnxError;
 use crate::external::{External, Outside};
+use crate::overlay::Overlay;
 use crate::source::{Source, Stretch};
 
 /// What is read of large tensors.
@@ -20,13 +21,25 @@ pub(crate) enum Reading {
 pub(crate) struct Store {
     file: Source,
     external: External,
+    overlay: Option<Overlay>,
     reading: Reading,
 }
 
 impl Store {
     /// Opens the store of a model in `file`, which lies in `folder`.
     pub(crate) fn new(file: Source, folder: &Path, reading: Reading) -> Self {
-        Self { file, external: External::inside(folder), reading }
+        Self { file, external: External::inside(folder), overlay: None, reading }
+    }
+
+    /// Lays a file of weights over the model.
+    pub(crate) fn under(mut self, overlay: Option<Overlay>) -> Self {
+        self.overlay = overlay;
+        self
+    }
+
+    /// Returns the bytes of a tensor in the file of weights, if there is one that holds it.
+    pub(crate) fn overlaid(&self, name: &str) -> Option<Bytes<'_>> {
+        self.overlay.as_ref()?.find(name)
     }
 
     /// Makes a store of nothing.
@@ -47,9 +60,12 @@ impl Store {
         self.reading
     }
 
-    /// Lists the files beside the model that held numbers, sorted.
+    /// Lists the files beside the model that held numbers: its own, sorted, then the weights that
+    /// lie over it.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.external.files()
+        let mut files = self.external.files();
+        files.extend(self.overlay.as_ref().map(|overlay| overlay.path().to_owned()));
+        files
     }
 }
 

@@ -12,29 +12,62 @@ use crate::proto::{TensorProto, data_location};
 use crate::source::Stretch;
 use crate::store::{Bytes, Reading, Store};
 
+/// Reads a tensor that the graph stores under a name: from the file of weights that lies over the
+/// model, if there is one and it holds the name.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn initializer(proto: &TensorProto, store: &Store) -> Result<Constant, OnnxError> {
+    match store.overlaid(&proto.name) {
+        Some(bytes) => of_bytes(proto, &bytes, store.reading()),
+        None => read(proto, store),
+    }
+}
+
 /// Reads a stored tensor. Nothing is allocated before the length of the data is known to fit.
 ///
 /// # Errors
 /// Fails when shape, type and data do not fit each other, or the type is not supported.
 pub(crate) fn read(proto: &TensorProto, store: &Store) -> Result<Constant, OnnxError> {
-    let failed = |reason: String| OnnxError::Tensor { name: proto.name.clone(), reason };
-    let shape = shape_of(&proto.dims).map_err(failed)?;
+    let shape = extents(proto)?;
+    if let Some(bytes) = stored(proto, &shape, store)? {
+        return of_bytes(proto, &bytes, store.reading());
+    }
+    let elements = elements::typed(proto, shape.volume());
+    constant(proto, shape, elements.map_err(|reason| failed(proto, reason))?)
+}
+
+fn failed(proto: &TensorProto, reason: String) -> OnnxError {
+    OnnxError::Tensor { name: proto.name.clone(), reason }
+}
+
+fn extents(proto: &TensorProto) -> Result<Shape, OnnxError> {
+    shape_of(&proto.dims).map_err(|reason| failed(proto, reason))
+}
+
+/// Makes a constant of bytes that lie somewhere; the tensor says their type and shape.
+fn of_bytes(
+    proto: &TensorProto,
+    bytes: &Bytes<'_>,
+    reading: Reading,
+) -> Result<Constant, OnnxError> {
+    let shape = extents(proto)?;
     let count = shape.volume();
-    let elements = match stored(proto, &shape, store)? {
-        None => elements::typed(proto, count).map_err(failed)?,
-        Some(bytes) => {
-            elements::check_length(proto, &bytes, count).map_err(failed)?;
-            if store.reading() == Reading::Shapes && bytes.length() >= LARGE {
-                elements::zeros(proto.data_type, count).map_err(failed)?
-            } else {
-                elements::read(proto, &bytes, count)?
-            }
-        }
+    let failed = |reason| failed(proto, reason);
+    elements::check_length(proto, bytes, count).map_err(failed)?;
+    let elements = if reading == Reading::Shapes && bytes.length() >= LARGE {
+        elements::zeros(proto.data_type, count).map_err(failed)?
+    } else {
+        elements::read(proto, bytes, count)?
     };
+    constant(proto, shape, elements)
+}
+
+fn constant(proto: &TensorProto, shape: Shape, elements: Elements) -> Result<Constant, OnnxError> {
     match elements {
         Elements::Real(values) => {
-            let tensor = Tensor::new(shape, values).map_err(|error| failed(error.to_string()))?;
-            Ok(Constant::Real(tensor))
+            let tensor = Tensor::new(shape, values);
+            Ok(Constant::Real(tensor.map_err(|error| failed(proto, error.to_string()))?))
         }
         Elements::Integer(values) => Ok(Constant::Integer(Integers { shape, values })),
     }
@@ -46,7 +79,7 @@ fn stored<'a>(
     shape: &Shape,
     store: &'a Store,
 ) -> Result<Option<Bytes<'a>>, OnnxError> {
-    let failed = |reason: String| OnnxError::Tensor { name: proto.name.clone(), reason };
+    let failed = |reason: String| failed(proto, reason);
     let here = !proto.raw_data.is_empty();
     let outside = proto.data_location == data_location::EXTERNAL;
     if !outside && !proto.external_data.is_empty() {

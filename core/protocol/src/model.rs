@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct ModelDescription {
     /// File name without folders.
     pub name: String,
-    /// blake3 of the file; empty where only the outline of the model was read.
+    /// blake3 of the file, or of the blake3 of all files where the weights lie elsewhere too; empty
+    /// where only the outline of the model was read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
     /// Inputs, in order.
