@@ -9,6 +9,7 @@
 mod architecture;
 mod conformance;
 mod fixtures;
+mod formats;
 mod inspect;
 mod mistakes;
 mod plugins;

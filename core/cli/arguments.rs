@@ -100,6 +100,9 @@ pub(crate) struct Analyze {
     /// Shape of the input where the model leaves it open, such as 1,3,224,224
     #[arg(long, value_name = "SHAPE", value_delimiter = ',', value_parser = extent)]
     pub(crate) input: Vec<usize>,
+    /// Use all weights of this safetensors file instead of the model's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
     /// Set a parameter of the analysis; values are JSON or plain strings
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
@@ -132,6 +135,9 @@ pub(crate) struct Infer {
     /// Write this layer or value instead of the model's outputs; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) capture: Vec<String>,
+    /// Use all weights of this safetensors file instead of the model's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
     /// Run so many times and report the CPU time of each with --json, for benchmarks
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
@@ -148,6 +154,9 @@ pub(crate) struct Inspect {
     /// Draw the graph as an SVG file, every layer with its work
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    /// Use all weights of this safetensors file instead of the model's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
 }
 
 /// Sub-commands of `plugins`.
@@ -189,6 +198,9 @@ pub(crate) struct Predict {
     /// Shape of the input where the model leaves it open, such as 1,3,224,224
     #[arg(long, value_name = "SHAPE", value_delimiter = ',', value_parser = extent)]
     pub(crate) input: Vec<usize>,
+    /// Use all weights of this safetensors file instead of the model's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
     /// How many classes to show for each
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top: u32,

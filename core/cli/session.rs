@@ -1,5 +1,7 @@
 //! Opens a session as the command line says.
 
+use std::path::Path;
+
 use convscope_host::{
     HostError, ModelOptions, Origin, Refusal, Refused, Registry, Search, Session, SessionOptions,
 };
@@ -60,10 +62,11 @@ fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
     Ok(Session::new(options, registry)?)
 }
 
-/// Returns the options of a model whose input has the given shape; the file's where it is empty.
-pub(crate) fn model_options(input: &[usize]) -> ModelOptions {
+/// Returns the options of a model whose input has the given shape, the file's where it is empty, and
+/// which takes its weights from another file where one is given.
+pub(crate) fn model_options(input: &[usize], weights: Option<&Path>) -> ModelOptions {
     let input = (!input.is_empty()).then(|| input.to_vec());
-    ModelOptions { input, ..ModelOptions::default() }
+    ModelOptions { input, weights: weights.map(Path::to_owned), ..ModelOptions::default() }
 }
 
 impl From<HostError> for Failure {

@@ -159,6 +159,7 @@ fn model_options(
         input: options.input.clone(),
         preprocess,
         labels: options.labels.clone(),
+        weights: options.weights.clone(),
         ..ModelOptions::default()
     })
 }

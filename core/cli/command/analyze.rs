@@ -30,7 +30,7 @@ pub(crate) fn execute(
     // A name that is wrong is said before the model is read.
     let (_, analysis) = session.registry().analysis(&arguments.analysis)?;
     let (id, title) = (analysis.descriptor().id.clone(), analysis.descriptor().name.clone());
-    let options = session::model_options(&arguments.input);
+    let options = session::model_options(&arguments.input, arguments.weights.as_deref());
     let model = session.load_model(&arguments.model, &options)?;
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
     let hash = images.hash(&**console)?.to_owned();

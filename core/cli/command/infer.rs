@@ -27,7 +27,8 @@ pub(crate) fn execute(
     let given =
         arguments.input.iter().map(|path| read(path)).collect::<Result<Vec<_>, Failure>>()?;
     let session = session::open_bare(common)?;
-    let options = ModelOptions { given: given.clone(), ..ModelOptions::default() };
+    let options = session::model_options(&[], arguments.weights.as_deref());
+    let options = ModelOptions { given: given.clone(), ..options };
     let model = session.load_model(&arguments.model, &options)?;
     let free =
         given.into_iter().enumerate().filter(|(place, _)| !model.bound().contains_key(place));

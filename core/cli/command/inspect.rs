@@ -26,7 +26,7 @@ pub(crate) fn execute(
     console: &Console,
 ) -> Result<Outcome, Failure> {
     let session = session::open(common, console)?;
-    let options = session::model_options(&arguments.input);
+    let options = session::model_options(&arguments.input, arguments.weights.as_deref());
     // The weights change nothing that is shown.
     let model = session.outline_model(&arguments.model, &options)?;
     let description = model.description();

@@ -16,7 +16,7 @@ pub(crate) fn execute(
     console: &Console,
 ) -> Result<Outcome, Failure> {
     let session = session::open_bare(common)?;
-    let options = session::model_options(&arguments.input);
+    let options = session::model_options(&arguments.input, arguments.weights.as_deref());
     let model = session.load_model(&arguments.model, &options)?;
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
     let predictions = session.predict(&model, &images, arguments.top as usize, console)?;

@@ -47,7 +47,7 @@ const FAMILIES: [(&str, RGBColor, &[&str]); 5] = [
     (
         "rectifier or activation",
         RGBColor(213, 94, 0),
-        &["activation", "clip", "log_softmax", "parametric_rectifier", "rectifier", "softmax"],
+        &["activation", "clip", "rectifier", "softmax"],
     ),
     (
         "pooling",
@@ -62,16 +62,7 @@ const FAMILIES: [(&str, RGBColor, &[&str]); 5] = [
     (
         "several values meet",
         RGBColor(230, 159, 0),
-        &[
-            "addition",
-            "concatenation",
-            "division",
-            "maximum",
-            "minimum",
-            "multiplication",
-            "power",
-            "subtraction",
-        ],
+        &["addition", "concatenation", "division", "maximum", "minimum", "multiplication"],
     ),
 ];
 

@@ -152,6 +152,8 @@ pub struct ModelOptions {
     pub labels: Option<PathBuf>,
     /// What may be read.
     pub reach: Arc<Reach>,
+    /// Absolute path of a safetensors file with other weights than the model's.
+    pub weights: Option<PathBuf>,
 }
 
 /// Options of `load_images`.

@@ -96,7 +96,6 @@
 //! * **Randomness** comes from [`Host::rng_seed`] and [`Random`], so that a report can be repeated.
 #![deny(unsafe_code)]
 
-mod activations;
 mod analysis;
 mod batch;
 mod boundary;

@@ -107,11 +107,6 @@ impl Analysis for Deconvnet {
         for figure in &figures {
             host.emit_figure(figure)?;
         }
-        let starts = summaries.iter().map(|summary| summary.layer.as_str());
-        let description = model.description();
-        if let Some(remark) = Method::Deconvnet.remark_on_activations(description, starts) {
-            host.note(&remark)?;
-        }
         host.progress(1.0, "done")
     }
 }

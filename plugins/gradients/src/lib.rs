@@ -74,10 +74,6 @@ fn run(host: &Host<'_>, kind: &Kind, parameters: &Parameters) -> Result<(), Anal
     } else {
         host.note("No figure is drawn: the model's input has neither one nor three channels.")?;
     }
-    let starts = explained.iter().map(|explained| explained.start.value.as_str());
-    if let Some(remark) = kind.method.remark_on_activations(model.description(), starts) {
-        host.note(&remark)?;
-    }
     host.progress(1.0, "done")
 }
 

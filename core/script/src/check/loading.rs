@@ -60,6 +60,7 @@ impl Walker<'_> {
                     options.input = Some(items.iter().map(extent).collect::<Option<_>>()?);
                 }
                 ("labels", Content::Text(..)) => options.labels = Some(self.file(&entry.value)?),
+                ("weights", Content::Text(..)) => options.weights = Some(self.file(&entry.value)?),
                 _ => return None,
             }
         }

@@ -11,7 +11,7 @@ use crate::throw::Fallible;
 use crate::value::{Images, Model, layer_map};
 use crate::{Failure, ModelOptions, Prediction, convert};
 
-pub(super) const OPTIONS: &[&str] = &["input", "labels", "preprocess"];
+pub(super) const OPTIONS: &[&str] = &["input", "labels", "preprocess", "weights"];
 
 /// Properties of models.
 pub(crate) const MODEL: Properties = ("model", &["labels", "layers", "name", "score"]);
@@ -33,6 +33,7 @@ pub(super) fn options(presets: &[String]) -> Value {
         "input": { "type": "array", "items": { "type": "integer", "minimum": 1 } },
         "labels": { "type": "string" },
         "preprocess": { "type": "string", "enum": presets },
+        "weights": { "type": "string" },
     })
 }
 
@@ -40,7 +41,8 @@ fn loading(engine: &mut Engine, state: &Arc<State>) {
     let doc = "Loads an ONNX model. Relative paths start at the script.\n\n\
                Options: `preprocess`, a preset instead of the model's card (`imagenet`, `caffe`,\n\
                `keras`, `raw`); `input`, the shape of the input where the model leaves it open;\n\
-               `labels`, a file with the names of the classes.";
+               `labels`, a file with the names of the classes; `weights`, a safetensors file whose\n\
+               weights replace all of the model's.";
     let shared = Arc::clone(state);
     function("load_model", &["path: String", "Model"], doc).register_into_engine(
         engine,
@@ -66,13 +68,16 @@ fn load(
     let mut options = Options::new(options, OPTIONS)?;
     let preprocess = options.string("preprocess")?;
     let input = options.take("input").map(input_shape).transpose()?;
-    let labels = options
-        .take("labels")
-        .map(|path| state.locate(context, &path).and_then(|path| state.reach.check(&path)))
-        .transpose()
-        .map_err(|failure| failure.with_key("labels"))?;
+    let mut file = |key: &str| {
+        let path = options.take(key);
+        let path =
+            path.map(|path| state.locate(context, &path).and_then(|path| state.reach.check(&path)));
+        path.transpose().map_err(|failure| failure.with_key(key))
+    };
+    let (labels, weights) = (file("labels")?, file("weights")?);
     let path = state.reach.check(&state.locate(context, path)?)?;
-    let options = ModelOptions { preprocess, input, labels, reach: Arc::clone(&state.reach) };
+    let reach = Arc::clone(&state.reach);
+    let options = ModelOptions { preprocess, input, labels, reach, weights };
     Ok(Model::new(state.watch.outside(|| state.workbench.load_model(&path, &options))?))
 }
 

@@ -88,8 +88,8 @@ impl Workbench for Bench {
         path: &Path,
         options: &ModelOptions,
     ) -> Result<Arc<dyn ScriptModel>, Failure> {
-        let ModelOptions { preprocess, input, labels, .. } = options;
-        let options = format!("{preprocess:?} {input:?} {labels:?}");
+        let ModelOptions { preprocess, input, labels, weights, .. } = options;
+        let options = format!("{preprocess:?} {input:?} {labels:?} {weights:?}");
         self.0.note(format!("model {} {options}", path.display()));
         Ok(Arc::new(FakeModel { description: described(path)?, fake: Arc::clone(&self.0) }))
     }
@@ -403,9 +403,13 @@ impl Desk {
         for name in ["home/models", "home/photos", "work", "library"] {
             std::fs::create_dir_all(root.join(name)).unwrap();
         }
-        for name in
-            ["home/models/tiny.onnx", "home/photos/cat.jpg", "work/mine.onnx", "secret.onnx"]
-        {
+        for name in [
+            "home/models/tiny.onnx",
+            "home/models/w.safetensors",
+            "home/photos/cat.jpg",
+            "work/mine.onnx",
+            "secret.onnx",
+        ] {
             std::fs::write(root.join(name), "x").unwrap();
         }
         let options = ScriptOptions {

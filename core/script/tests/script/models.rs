@@ -47,12 +47,14 @@ fn a_model_classifies_images() {
 
 #[test]
 fn options_of_loading_are_passed_on() {
-    let script = "load_model(\"models/tiny.onnx\", #{ preprocess: \"caffe\", input: [1, 3, 8, 8] });
+    let script = "load_model(\"models/tiny.onnx\", #{ preprocess: \"caffe\", input: [1, 3, 8, 8],
+                  weights: \"models/w.safetensors\" });
                   load_images([\"photos\", \"photos/*.jpg\"], #{ limit: 5, labels: [\"cat\", 1] });";
 
     let asked = Desk::new().run(script).asked();
 
-    assert!(asked[0].ends_with(" Some(\"caffe\") Some([1, 3, 8, 8]) None"), "{}", asked[0]);
+    assert!(asked[0].contains(" Some(\"caffe\") Some([1, 3, 8, 8]) None Some("), "{}", asked[0]);
+    assert!(asked[0].ends_with("/models/w.safetensors\")"), "{}", asked[0]);
     assert!(asked[1].ends_with("Some(5) Some([\"cat\", \"1\"])"), "{}", asked[1]);
     assert!(asked[1].contains("/photos/*.jpg"), "{}", asked[1]);
 }

@@ -2,7 +2,7 @@
 
 use convscope_sdk::fake::FakeHost;
 use convscope_sdk::protocol::figure::{Colours, Grid};
-use convscope_sdk::protocol::{Cell, FigureContent, Findings, ModelDescription};
+use convscope_sdk::protocol::{Cell, FigureContent, Findings};
 use ndarray::ArrayD;
 use serde_json::json;
 
@@ -39,20 +39,6 @@ fn every_layer_has_a_figure_of_projections_beside_patches() {
             }
         }
     }
-}
-
-#[test]
-fn activations_that_are_no_rectifiers_are_told() {
-    let parameters = json!({ "layers": ["pool", "conv"] });
-    assert!(run(&host(1), &parameters).notes.is_empty());
-    let smooth = host(1).with_description(|model: &mut ModelDescription| {
-        model.layers[1].kind = "activation".to_owned();
-    });
-    assert_eq!(
-        run(&smooth, &parameters).notes,
-        ["The activation relu is no rectifier: signals pass it by its derivative, as in the \
-          gradient."]
-    );
 }
 
 #[test]

@@ -73,27 +73,6 @@ fn raw_tensors_have_no_picture_and_two_channels_no_figure() {
 }
 
 #[test]
-fn activations_that_are_no_rectifiers_are_told_but_by_the_gradient() {
-    let smooth = || {
-        host(1).with_description(|model: &mut ModelDescription| {
-            model.layers[1].kind = "activation".to_owned();
-        })
-    };
-    let notes = |host: &FakeHost, analysis| run(host, analysis, &json!({})).unwrap().notes;
-    for analysis in ["deconvolution", "guided_backprop"] {
-        assert_eq!(
-            notes(&smooth(), analysis),
-            ["The activation relu is no rectifier: signals pass it by its derivative, as in the \
-              gradient."]
-        );
-        assert!(notes(&host(1), analysis).is_empty());
-    }
-    assert!(notes(&smooth(), "saliency").is_empty());
-    let below = json!({ "layer": "conv", "channel": 0 });
-    assert!(run(&smooth(), "deconvolution", &below).unwrap().notes.is_empty());
-}
-
-#[test]
 fn the_channels_are_named_in_the_order_of_the_network() {
     for (order, names) in
         [(ColourOrder::Rgb, ["red", "green", "blue"]), (ColourOrder::Bgr, ["blue", "green", "red"])]
