@@ -3,6 +3,7 @@
 use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, ImmutableString, Position};
 
 use super::Unit;
+use super::facts::EXIT;
 use super::handle::Handle;
 use super::known::{Content, Known};
 use super::program::Function;
@@ -49,6 +50,9 @@ impl<'a> Walker<'a> {
         position: Position,
     ) -> Content {
         let check = self.check;
+        if name == EXIT {
+            self.may_leave();
+        }
         if self.is_scripted(name) {
             let count = arguments.len();
             let unit = Unit::Function(self.number, name.clone(), count);

@@ -10,7 +10,7 @@ use super::known::Known;
 
 /// Names that the engine knows without a function of that name being registered, or that take what
 /// no signature says.
-const BUILT_IN: [&str; 11] = [
+const BUILT_IN: [&str; 10] = [
     "Fn",
     "call",
     "curry",
@@ -20,7 +20,6 @@ const BUILT_IN: [&str; 11] = [
     "is_def_var",
     "is_shared",
     "print",
-    "this",
     "type_of",
 ];
 

@@ -6,32 +6,25 @@ use rhai::{ASTNode, Expr, FnCallExpr, ImmutableString, Stmt};
 
 use super::program::Parsed;
 
-/// Methods that leave the list or map they are called on as it is.
-const HARMLESS: [&str; 30] = [
-    "all",
+/// The function that ends a script.
+pub(super) const EXIT: &str = "exit";
+
+/// Functions that leave the list or map they are called on as it is. Those that take a function are
+/// not among them: it may change what it is called for.
+const HARMLESS: [&str; 19] = [
     "contains",
     "debug",
-    "extract",
-    "filter",
-    "find",
-    "find_map",
-    "for_each",
     "get",
     "index_of",
     "is_empty",
-    "iter",
     "keys",
     "len",
     "load_images",
-    "map",
     "max",
     "mean",
     "min",
     "option",
     "print",
-    "reduce",
-    "reduce_rev",
-    "some",
     "sum",
     "to_debug",
     "to_json",
@@ -58,7 +51,7 @@ pub(super) struct Facts {
     pub(super) computes_keys: bool,
     /// Functions that are called where failures are caught, by them or by those they call.
     pub(super) guarded: BTreeSet<ImmutableString>,
-    /// Whether a function may end the script early.
+    /// Whether a function, or what is imported, may end the script early.
     pub(super) exits: bool,
 }
 
@@ -66,16 +59,21 @@ impl Facts {
     /// Collects the facts of some scripts.
     pub(super) fn of<'a>(scripts: &(impl Iterator<Item = &'a Parsed> + Clone)) -> Self {
         let mut facts = Self::default();
-        for script in scripts.clone() {
+        for (number, script) in scripts.clone().enumerate() {
+            // The first script itself is walked with an eye on this.
+            if number > 0 {
+                calls(script.tree.statements(), &mut |call| facts.exits |= call.name == EXIT);
+            }
             for function in &script.functions {
                 facts.mentioned.extend(function.parameters.iter().cloned());
-                calls(&function.body, &mut |call| facts.exits |= call.name == "exit");
+                calls(&function.body, &mut |call| facts.exits |= call.name == EXIT);
             }
             script.tree.walk(&mut |path: &[ASTNode<'_>]| {
                 facts.add(path);
                 true
             });
         }
+        facts.exits |= facts.mentioned.contains(EXIT);
         facts.follow_guarded(scripts);
         facts
     }
@@ -113,10 +111,9 @@ impl Facts {
                 self.add_call(call);
                 self.keeps_functions |= matches!(call.name.as_str(), "Fn" | "curry");
             }
-            Expr::Dot(parts, ..) => {
+            Expr::Dot(parts, ..) | Expr::Index(parts, ..) => {
                 if let Expr::Variable(variable, ..) = &parts.lhs
-                    && let Some(name) = method(&parts.rhs)
-                    && !HARMLESS.contains(&name)
+                    && changes(&parts.rhs)
                 {
                     self.changed.insert(variable.1.clone());
                 }
@@ -223,11 +220,11 @@ fn calls(statements: &[Stmt], visit: &mut dyn FnMut(&FnCallExpr)) {
     }
 }
 
-/// Returns the method that is called first in what follows a point.
-fn method(rest: &Expr) -> Option<&str> {
+/// Returns whether something in a chain behind a variable may change what that holds.
+fn changes(rest: &Expr) -> bool {
     match rest {
-        Expr::MethodCall(call, _) => Some(&call.name),
-        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => method(&parts.lhs),
-        _ => None,
+        Expr::MethodCall(call, _) => !HARMLESS.contains(&call.name.as_str()),
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => changes(&parts.lhs) || changes(&parts.rhs),
+        _ => false,
     }
 }

@@ -126,6 +126,11 @@ impl<'a> Walker<'a> {
         result
     }
 
+    /// Notes that what follows in this body may be left out.
+    pub(super) fn may_leave(&mut self) {
+        self.may_end.body = true;
+    }
+
     /// Walks the rounds of a loop: `break` and `continue` leave nothing but it.
     fn rounds(&mut self, walk: impl FnOnce(&mut Self)) {
         let before = self.may_end.round;
@@ -174,7 +179,7 @@ impl<'a> Walker<'a> {
                 if let Some(value) = value {
                     self.expression(value);
                 }
-                self.may_end.body = true;
+                self.may_leave();
             }
             Stmt::Import(parts, _) => self.import(&parts.0, &parts.1),
             Stmt::Export(parts, _) => {
@@ -276,9 +281,11 @@ impl<'a> Walker<'a> {
                 self.module_variable(&variable.2, &variable.1, *position);
                 Content::Unknown
             }
-            Expr::Stmt(block) => {
-                return self.block(block.statements()).unwrap_or(Known::nothing(position));
-            }
+            Expr::Stmt(block) => match (self.block(block.statements()), block.statements()) {
+                // A closure that captures variables is such a block.
+                (Some(closure), [Stmt::Share(_), _]) => return closure,
+                _ => Content::Unknown,
+            },
             Expr::FnCall(call, position) => return self.call(call, *position),
             Expr::Dot(parts, flags, _) => return self.chain(parts, *flags, true),
             Expr::Index(parts, flags, _) => return self.chain(parts, *flags, false),

@@ -23,7 +23,10 @@ fn nothing_is_said_of_what_may_not_run_or_may_be_caught() {
         "let list = []; for i in list { load_model(\"big.onnx\"); }",
         "for i in [1] { if i == 1 { break; } load_model(\"big.onnx\"); }",
         "if true { return; } load_model(\"big.onnx\");",
+        "if true { exit(); } load_model(\"big.onnx\");",
         "fn stop() { exit() } stop(); load_model(\"big.onnx\");",
+        "Fn(\"exit\").call(); load_model(\"big.onnx\");",
+        "let name = { \"big.onnx\"; \"models/tiny.onnx\" }; load_model(name);",
         "let f = || load_model(\"big.onnx\"); if false { f.call(); }",
         "fn load(name) { load_model(name) } try { load(\"big.onnx\"); } catch { }",
         "fn one() { two() } fn two() { load_model(\"big.onnx\") } try { one(); } catch { }",
@@ -45,6 +48,12 @@ fn nothing_is_said_of_models_and_values_that_change() {
          model.occlusion(#{ images: photos, layers: layers });",
         "let layers = [\"another\"]; remove(layers, 0); \
          model.occlusion(#{ images: photos, layers: layers });",
+        "let layers = [\"another\"]; layers.for_each(|i| { this = \"conv1\"; }); \
+         model.occlusion(#{ images: photos, layers: layers });",
+        "let m = #{ layers: [\"another\"] }; m.layers.clear(); \
+         model.occlusion(#{ images: photos, layers: m.layers });",
+        "let all = [[\"another\"]]; all[0].clear(); let o = #{ images: photos }; \
+         o.layers = all[0]; model.occlusion(o);",
         "let w = 0; w += 8; model.occlusion(#{ images: photos, window: w });",
         "let w = 0; let set = || w = 8; set.call(); \
          model.occlusion(#{ images: photos, window: w });",
