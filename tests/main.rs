@@ -18,5 +18,6 @@ mod report;
 mod squeezenet;
 mod streams;
 mod support;
+mod tools;
 mod unsupported;
 mod zoo;

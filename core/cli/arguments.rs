@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use convscope_data::Preset;
 
 use crate::failure::Failure;
@@ -73,6 +74,13 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// Find the mistakes of an analysis script without running it
     Check(Check),
+    /// Print a script that completes this program's arguments in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write what editors need to complete and explain scripts, one file per kind of functions
+    Definitions(Definitions),
     /// Run a model on raw tensors and write what comes out as .npy files
     Infer(Infer),
     /// Show the layers of a model: shapes, receptive fields, parameters, multiply-adds
@@ -119,6 +127,14 @@ pub(crate) struct Check {
     /// Fill in an option of the script; values are JSON or plain strings
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// Arguments of `definitions`.
+#[derive(Debug, Args)]
+pub(crate) struct Definitions {
+    /// Folder for the files, which end in .d.rhai
+    #[arg(long, value_name = "DIR", default_value = "definitions")]
+    pub(crate) out: PathBuf,
 }
 
 /// Arguments of `infer`.

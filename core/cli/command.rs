@@ -2,6 +2,8 @@
 
 pub(crate) mod analyze;
 pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod definitions;
 pub(crate) mod infer;
 pub(crate) mod inspect;
 pub(crate) mod plugins;
@@ -32,6 +34,8 @@ pub(crate) fn execute(
     match command {
         Command::Analyze(arguments) => analyze::execute(arguments, common, console),
         Command::Check(arguments) => check::execute(arguments, common, console),
+        Command::Completions { shell } => Ok(completions::execute(*shell)),
+        Command::Definitions(arguments) => definitions::execute(arguments, common, console),
         Command::Infer(arguments) => infer::execute(arguments, common, console),
         Command::Inspect(arguments) => inspect::execute(arguments, common, console),
         Command::Plugins(arguments) => plugins::execute(arguments, common, console),

@@ -11,6 +11,7 @@
 
 mod check;
 mod convert;
+mod definitions;
 mod engine;
 mod error;
 mod explain;
@@ -30,6 +31,7 @@ mod value;
 mod words;
 mod workbench;
 
+pub use definitions::definitions;
 pub use error::{Diagnostic, Frame, Place, ScriptError};
 pub use options::ScriptOptions;
 pub use outcome::{AnalysisRun, ScriptOutcome, ScriptSource};

@@ -145,7 +145,18 @@ pub(crate) fn unknown_analysis(plugins: &[PluginDescriptor], name: &str) -> Fail
 }
 
 fn documentation(analysis: &AnalysisDescriptor, full: &[String]) -> String {
-    let mut parts = vec![analysis.doc.trim().to_owned()];
+    let given: Vec<String> = analysis
+        .parameters
+        .parameters()
+        .iter()
+        .map(|parameter| parameter.summary().replacen(" = ", ": ", 1))
+        .collect();
+    let map = match given.as_slice() {
+        [] => "#{}".to_owned(),
+        _ => format!("#{{ {} }}", given.join(", ")),
+    };
+    let call = format!("`model.{}({map})`", analysis.id);
+    let mut parts = vec![analysis.doc.trim().to_owned(), call];
     if !analysis.reference.is_empty() {
         parts.push(analysis.reference.clone());
     }
