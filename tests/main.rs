@@ -8,6 +8,7 @@
 
 mod architecture;
 mod conformance;
+mod confinement;
 mod fixtures;
 mod formats;
 mod inspect;

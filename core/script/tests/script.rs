@@ -25,3 +25,5 @@ mod reports;
 mod settings;
 #[path = "script/shipped.rs"]
 mod shipped;
+#[path = "script/text.rs"]
+mod text;

@@ -150,3 +150,66 @@ fn text_made_by_a_script_is_never_run() {
         assert!(left.fake.printed.lock().unwrap().is_empty(), "{script}");
     }
 }
+
+#[test]
+fn expressions_inside_one_another_are_counted() {
+    let deep = |depth: usize| format!("{}1{}", "(1 + ".repeat(depth), ")".repeat(depth));
+    assert!(Desk::new().run(&format!("let x = {};", deep(15))).outcome.is_ok());
+
+    let outside = mistake(&format!("let x = {};", deep(100)));
+    assert_eq!(outside.message, "too many expressions inside one another");
+    assert_eq!(outside.kind, "syntax");
+    assert_eq!(outside.help.as_deref(), Some("give parts of it names with `let`"));
+    assert_eq!(outside.place.as_ref().unwrap().line, 1);
+    assert!(!marked(&outside).is_empty());
+    // Within functions fewer are allowed: those of their callers are on the stack as well.
+    let inside = mistake(&format!("fn f() {{ {} }}", deep(30)));
+    assert_eq!(inside.message, "too many expressions inside one another");
+    let blocks = mistake(&format!("{}{}", "if true { ".repeat(100), "}".repeat(100)));
+    assert_eq!(blocks.message, "too many expressions inside one another");
+}
+
+#[test]
+fn imports_are_counted() {
+    let mut desk = Desk::new();
+    for number in 0..70 {
+        desk = desk.write(&format!("home/m{number}.rhai"), "export const N = 1;");
+    }
+    let script: String = (0..70).map(|n| format!("import \"m{n}\" as m{n};\n")).collect();
+
+    let mistake = desk.run(&script).mistake();
+
+    assert_eq!(
+        (mistake.kind.as_str(), mistake.message.as_str()),
+        ("too_many_imports", "more than 64 imports")
+    );
+    assert_eq!(mistake.place.as_ref().unwrap().line, 65);
+    assert_eq!(marked(&mistake), "import");
+}
+
+#[test]
+fn what_grows_too_large_is_told_where_it_does() {
+    let told = |script: &str| {
+        let mistake = mistake(script);
+        (mistake.kind.clone(), mistake.place.as_ref().unwrap().line, marked(&mistake))
+    };
+    let large = |line, word: &str| ("too_large".to_owned(), line, word.to_owned());
+
+    assert_eq!(told("let s = \"0123456789\";\nloop { s += s; }"), large(2, "+="));
+    assert_eq!(told("let a = [1];\n\nloop { a += a; }"), large(3, "+="));
+    assert_eq!(told("let a = [];\na.pad(2000000, 0);"), large(2, "pad"));
+    let endless = mistake("fn f(n) { f(n + 1) }\nf(0);");
+    assert_eq!(marked(&endless), "f");
+    assert_eq!(endless.help.unwrap(), "does a function call itself without end?");
+}
+
+#[test]
+fn any_number_of_operations_is_allowed_when_asked_for() {
+    let mut desk = Desk::new();
+    desk.options.max_operations = 0;
+
+    let left = desk.run("let x = 0; while x < 200000 { x += 1; } print(x);");
+
+    assert_eq!(left.printed(), ["200000"]);
+    assert_eq!(convscope_script::ScriptOptions::default().max_operations, 500_000_000);
+}
