@@ -7,8 +7,8 @@
 )]
 
 mod architecture;
-mod conformance;
 mod confinement;
+mod conformance;
 mod fixtures;
 mod formats;
 mod inspect;

@@ -175,9 +175,9 @@ fn imports_are_counted() {
     for number in 0..70 {
         desk = desk.write(&format!("home/m{number}.rhai"), "export const N = 1;");
     }
-    let script: String = (0..70).map(|n| format!("import \"m{n}\" as m{n};\n")).collect();
+    let imports: Vec<String> = (0..70).map(|n| format!("import \"m{n}\" as m{n};\n")).collect();
 
-    let mistake = desk.run(&script).mistake();
+    let mistake = desk.run(&imports.concat()).mistake();
 
     assert_eq!(
         (mistake.kind.as_str(), mistake.message.as_str()),
