@@ -2,7 +2,10 @@
 //! Concat that exporters write vanish before anything runs.
 
 mod arithmetic;
+mod broadcast;
+mod choice;
 mod creation;
+mod dequantization;
 mod movement;
 
 use crate::call::{Call, Known};
@@ -22,21 +25,28 @@ const FOLDS: &[(&str, Fold)] = &[
     ("Concat", movement::concat),
     ("Constant", creation::constant),
     ("ConstantOfShape", creation::constant_of_shape),
+    ("DequantizeLinear", dequantization::dequantize),
     ("Div", arithmetic::divide),
+    ("Equal", choice::equal),
+    ("Expand", movement::expand),
     ("Gather", movement::gather),
     ("Identity", movement::identity),
     ("Max", arithmetic::maximum),
     ("Min", arithmetic::minimum),
     ("Mul", arithmetic::multiply),
     ("Pow", arithmetic::power),
+    ("Range", creation::range),
     ("Reshape", movement::reshape),
     ("Shape", creation::shape),
+    ("Size", creation::size),
     ("Slice", movement::slice),
     ("Squeeze", movement::squeeze),
     ("Sub", arithmetic::subtract),
     ("Sum", arithmetic::sum),
+    ("Tile", movement::tile),
     ("Transpose", movement::transpose),
     ("Unsqueeze", movement::unsqueeze),
+    ("Where", choice::choose),
 ];
 
 /// Says whether an operator is evaluated on constants.
@@ -44,7 +54,7 @@ pub(crate) fn is_known(operator: &str) -> bool {
     find(operator).is_some()
 }
 
-/// Evaluates a node, if all its inputs are constant; `Shape` needs no more than a shape.
+/// Evaluates a node, if all its inputs are constant; `Shape` and `Size` need no more than a shape.
 ///
 /// # Errors
 /// Fails when the node contradicts the specification.
@@ -52,7 +62,7 @@ pub(crate) fn evaluate(operator: &str, call: &Call<'_, '_>) -> Result<Option<Con
     let constant = |operand: &Known| matches!(operand, Known::Constant(_));
     let all = call.operands.iter().flatten().all(|operand| constant(&operand.known));
     match find(operator) {
-        Some(fold) if all || operator == "Shape" => fold(call).map(Some),
+        Some(fold) if all || ["Shape", "Size"].contains(&operator) => fold(call).map(Some),
         _ => Ok(None),
     }
 }
@@ -254,5 +264,74 @@ mod tests {
             panic!("it was not folded");
         };
         assert_eq!(tensor.values().unwrap(), [3.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn values_are_repeated_counted_and_chosen() {
+        let list = |name, values: &[i64]| integers(name, values);
+        let tile = vec![node("Tile", "n", &["a", "k"], &["i"])];
+        assert_eq!(
+            integral(tile.clone(), vec![list("a", &[1, 2]), list("k", &[2])], 13),
+            [1.0, 2.0, 1.0, 2.0]
+        );
+        assert!(integral(tile, vec![list("a", &[1, 2]), list("k", &[0])], 13).is_empty());
+        let expand = vec![node("Expand", "n", &["a", "k"], &["i"])];
+        let stored = vec![list("a", &[1, 2]), list("k", &[2, 1])];
+        assert_eq!(integral(expand, stored, 13), [1.0, 2.0, 1.0, 2.0]);
+        let range = vec![
+            node("Squeeze", "first", &["a"], &["from"]),
+            node("Squeeze", "second", &["b"], &["to"]),
+            node("Squeeze", "third", &["c"], &["by"]),
+            node("Range", "n", &["from", "to", "by"], &["i"]),
+        ];
+        let limits = |limits: [i64; 3]| {
+            ["a", "b", "c"]
+                .into_iter()
+                .zip(limits)
+                .map(|(name, limit)| list(name, &[limit]))
+                .collect()
+        };
+        assert_eq!(integral(range.clone(), limits([1, 6, 2]), 13), [1.0, 3.0, 5.0]);
+        assert_eq!(integral(range.clone(), limits([1, -4, -2]), 13), [1.0, -1.0, -3.0]);
+        assert!(integral(range.clone(), limits([1, 0, 1]), 13).is_empty());
+        let mut range = range;
+        range.push(node("Cast", "cast", &["i"], &["y"]).with("to", Is::Integer(1)));
+        let endless = refusal(range.clone(), limits([1, 6, 0]), 13);
+        assert_eq!(endless, "Range n: it has no end");
+        let far = refusal(range, limits([0, i64::MAX, 1]), 13);
+        assert!(far.contains("computes more than 134217728 numbers"), "{far}");
+        let real = ["a", "b", "c"].into_iter().zip([0.5, 2.0, 0.5]);
+        let stored = real.map(|(name, limit)| reals(name, &[], &[limit])).collect();
+        let nodes = vec![node("Range", "n", &["a", "b", "c"], &["y"])];
+        assert_eq!(folded(nodes, stored, 13), [0.5, 1.0, 1.5]);
+        let nodes = vec![
+            node("Equal", "same", &["a", "b"], &["c"]),
+            node("Where", "n", &["c", "a", "d"], &["i"]),
+        ];
+        let stored = vec![list("a", &[1, 2, 3]), list("b", &[2]), list("d", &[7])];
+        assert_eq!(integral(nodes, stored, 13), [7.0, 2.0, 7.0]);
+    }
+
+    #[test]
+    fn quantized_weights_become_real() {
+        let bytes = |name: &str, dims: &[i64], values: &[u8]| TensorProto {
+            name: name.into(),
+            data_type: 2,
+            dims: dims.to_vec(),
+            raw_data: values.to_vec().into(),
+            ..TensorProto::default()
+        };
+        let node = node("DequantizeLinear", "n", &["a", "s", "z"], &["y"]);
+        let weights = || bytes("a", &[2, 3], &[0, 1, 2, 128, 130, 255]);
+        let one = vec![weights(), reals("s", &[], &[0.5]), bytes("z", &[], &[128])];
+        assert_eq!(folded(vec![node.clone()], one, 13), [-64.0, -63.5, -63.0, 0.0, 1.0, 63.5]);
+        let rows = node.clone().with("axis", Is::Integer(0));
+        let stored = |count, scales: &[f32], zeros: &[u8]| {
+            vec![weights(), reals("s", &[count], scales), bytes("z", &[count], zeros)]
+        };
+        let each = stored(2, &[1.0, 2.0], &[0, 128]);
+        assert_eq!(folded(vec![rows], each, 13), [0.0, 1.0, 2.0, 0.0, 4.0, 254.0]);
+        let wrong = refusal(vec![node], stored(2, &[1.0, 2.0], &[0, 0]), 13);
+        assert_eq!(wrong, "DequantizeLinear n: it has 2 scales for 3 elements of axis 1");
     }
 }

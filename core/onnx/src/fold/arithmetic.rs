@@ -3,6 +3,7 @@
 use convscope_runtime::{Backend, CpuBackend, Shape, Tensor, Unary};
 use half::{bf16, f16};
 
+use super::broadcast::broadcast;
 use super::required;
 use crate::call::Call;
 use crate::constant::{Constant, Integers};
@@ -84,7 +85,7 @@ fn joined(
     real: Real,
     integer: Integer,
 ) -> Result<Constant, Refusal> {
-    let (shape, places) = broadcast(call, a.shape(), b.shape())?;
+    let (shape, places) = broadcast(call, [a.shape(), b.shape()])?;
     match (a, b) {
         (Constant::Real(a), Constant::Real(b)) => {
             let (a, b) = (a.values()?, b.values()?);
@@ -137,44 +138,6 @@ pub(super) fn clip(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
 
 fn apply(function: Unary, input: &Tensor) -> Result<Constant, Refusal> {
     Ok(Constant::Real(CpuBackend::new().unary(function, input)?))
-}
-
-/// Broadcasts two shapes, and says for every element of the result which two it comes from.
-fn broadcast(
-    call: &Call<'_, '_>,
-    a: &Shape,
-    b: &Shape,
-) -> Result<(Shape, impl Iterator<Item = [usize; 2]> + use<>), Refusal> {
-    let rank = a.rank().max(b.rank());
-    let aligned = |shape: &Shape| {
-        let mut extents = vec![1; rank - shape.rank()];
-        extents.extend(shape.extents());
-        extents
-    };
-    let (a, b) = (aligned(a), aligned(b));
-    let mut extents = Vec::with_capacity(rank);
-    for (&a, &b) in a.iter().zip(&b) {
-        if a != b && a != 1 && b != 1 {
-            return Err(Refusal::invalid("the shapes of its inputs do not broadcast"));
-        }
-        extents.push(if a == 1 { b } else { a });
-    }
-    let shape = call.made(&extents)?;
-    let places = (0..shape.volume()).map(move |index| {
-        let (mut rest, mut places, mut steps) = (index, [0; 2], [1; 2]);
-        for axis in (0..rank).rev() {
-            let position = rest % extents[axis];
-            rest /= extents[axis];
-            for (side, own) in [&a, &b].into_iter().enumerate() {
-                if own[axis] != 1 {
-                    places[side] += position * steps[side];
-                }
-                steps[side] *= own[axis];
-            }
-        }
-        places
-    });
-    Ok((shape, places))
 }
 
 pub(super) fn cast(call: &Call<'_, '_>) -> Result<Constant, Refusal> {

@@ -3,7 +3,7 @@
 use convscope_runtime::{Shape, Tensor};
 
 use super::required;
-use crate::call::{Call, Known};
+use crate::call::{Call, Known, Operand};
 use crate::constant::{Constant, Integers};
 use crate::normal_form::resolve_axis;
 use crate::refusal::Refusal;
@@ -55,14 +55,7 @@ pub(super) fn constant_of_shape(call: &Call<'_, '_>) -> Result<Constant, Refusal
 
 pub(super) fn shape(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let operand = call.operand(0).ok_or_else(|| Refusal::invalid("its input is missing"))?;
-    let shape = match &operand.known {
-        Known::Constant(constant) => constant.shape().clone(),
-        // The batch is the one for which the file writes down its shapes: 1 where it is open.
-        Known::Computed(id) => call.shape(*id).with_batch(call.bench.batch),
-        Known::Switches(_) | Known::Lost => {
-            return Err(Refusal::unsupported("the shape of its input is unknown"));
-        }
-    };
+    let shape = known_shape(call, operand)?;
     let rank = shape.rank().cast_signed() as i64;
     let bound = |name: &str, default: i64| -> Result<usize, Refusal> {
         let bound = call.attributes.integer(name)?.unwrap_or(default);
@@ -72,6 +65,61 @@ pub(super) fn shape(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let (start, end) = (bound("start", 0)?, bound("end", rank)?);
     let extents = shape.extents().get(start..end).unwrap_or_default();
     Ok(Constant::list(extents.iter().map(|&extent| extent.cast_signed() as i64)))
+}
+
+/// Returns the shape of a value.
+fn known_shape(call: &Call<'_, '_>, operand: &Operand<'_>) -> Result<Shape, Refusal> {
+    match &operand.known {
+        Known::Constant(constant) => Ok(constant.shape().clone()),
+        // The batch is the one for which the file writes down its shapes: 1 where it is open.
+        Known::Computed(id) => Ok(call.shape(*id).with_batch(call.bench.batch)),
+        Known::Switches(_) | Known::Lost => {
+            Err(Refusal::unsupported("the shape of its input is unknown"))
+        }
+    }
+}
+
+pub(super) fn size(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    let operand = call.operand(0).ok_or_else(|| Refusal::invalid("its input is missing"))?;
+    let volume = known_shape(call, operand)?.volume();
+    Ok(Constant::Integer(Integers {
+        shape: Shape::from([]),
+        values: [volume.cast_signed() as i64].into(),
+    }))
+}
+
+pub(super) fn range(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    call.at_most(3)?;
+    let [start, limit, delta] = [required(call, 0)?, required(call, 1)?, required(call, 2)?];
+    let endless = || Refusal::invalid("it has no end");
+    let one = || Refusal::invalid("its limits are not one number each");
+    if let Some([start, limit, delta]) = reals(start, limit, delta) {
+        let count = f64::from(limit - start) / f64::from(delta);
+        let count =
+            if count.is_finite() { count.ceil().max(0.0) as usize } else { return Err(endless()) };
+        let shape = call.made(&[count])?;
+        let values = (0..count).map(|index| start + index as f32 * delta).collect();
+        return Ok(Constant::Real(Tensor::new(shape, values)?));
+    }
+    let (Some(&[start]), Some(&[limit]), Some(&[delta])) =
+        (start.integers(), limit.integers(), delta.integers())
+    else {
+        return Err(one());
+    };
+    let [start, limit, delta] = [start, limit, delta].map(i128::from);
+    if delta == 0 {
+        return Err(endless());
+    }
+    // Rounded up, whichever way the numbers run.
+    let count = ((limit - start + delta - delta.signum()) / delta).max(0);
+    let count = usize::try_from(count).map_err(|_| Refusal::invalid("its output is too large"))?;
+    call.made(&[count])?;
+    Ok(Constant::list((0..count as i128).map(|index| (start + index * delta) as i64)))
+}
+
+/// Returns three real numbers.
+fn reals(start: &Constant, limit: &Constant, delta: &Constant) -> Option<[f32; 3]> {
+    Some([start.scalar()?, limit.scalar()?, delta.scalar()?])
 }
 
 /// Returns an axis given as an attribute.

@@ -71,6 +71,42 @@ pub(super) fn gather(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     picked(call, input, &target, offsets)
 }
 
+pub(super) fn expand(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    call.at_most(2)?;
+    let input = required(call, 0)?;
+    repeated(call, input, &call.expanded(input.shape().extents())?)
+}
+
+pub(super) fn tile(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
+    call.at_most(2)?;
+    let input = required(call, 0)?;
+    let extents = input.shape().extents();
+    let times = call.tiles(extents.len())?;
+    let target = extents.iter().zip(times).map(|(extent, times)| extent.checked_mul(times));
+    let large = || Refusal::invalid("its output is too large");
+    repeated(call, input, &target.collect::<Option<Vec<_>>>().ok_or_else(large)?)
+}
+
+/// Repeats a constant along each axis until it has the extents of the target, which may have
+/// further axes in front.
+fn repeated(call: &Call<'_, '_>, input: &Constant, target: &[usize]) -> Result<Constant, Refusal> {
+    let extents = input.shape().extents();
+    let steps = steps(extents);
+    let front = target.len().saturating_sub(extents.len());
+    // Before memory is taken for the places along an axis.
+    let none = call.made(target)?.volume() == 0;
+    let offsets = target.iter().enumerate().map(|(axis, &extent)| {
+        let own =
+            axis.checked_sub(front).and_then(|axis| Some((extents.get(axis)?, steps.get(axis)?)));
+        match own {
+            _ if none => Vec::new(),
+            Some((&own, &step)) => (0..extent).map(|place| place % own.max(1) * step).collect(),
+            None => vec![0; extent],
+        }
+    });
+    picked(call, input, target, offsets.collect())
+}
+
 pub(super) fn slice(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let input = required(call, 0)?;
     let extents = input.shape().extents();
