@@ -13,6 +13,7 @@ mod fixtures;
 mod formats;
 mod inspect;
 mod mistakes;
+mod operators;
 mod plugins;
 mod refusals;
 mod report;

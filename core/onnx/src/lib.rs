@@ -30,6 +30,7 @@ mod refusal;
 mod scores;
 mod source;
 mod store;
+mod support;
 mod tensor;
 #[cfg(test)]
 mod testing;
@@ -38,3 +39,4 @@ mod wire;
 pub use constant::{Constant, Integers};
 pub use error::{OnnxError, UnsupportedNode, UnsupportedNodes};
 pub use load::{LoadOptions, LoadedModel, load, load_bytes, outline, read_constant, read_tensor};
+pub use support::{Support, support};
