@@ -334,4 +334,42 @@ mod tests {
         let wrong = refusal(vec![node], stored(2, &[1.0, 2.0], &[0, 0]), 13);
         assert_eq!(wrong, "DequantizeLinear n: it has 2 scales for 3 elements of axis 1");
     }
+
+    #[test]
+    fn what_cannot_be_evaluated_says_why() {
+        let says = |operator: &str, stored: Vec<TensorProto>, words: &str| {
+            let names = ["a", "b", "c"];
+            let nodes = vec![node(operator, "n", &names[..stored.len()], &["y"])];
+            let words = format!("{operator} n: {words}");
+            assert!(refusal(nodes, stored, 13).ends_with(&words), "{words}");
+        };
+        let number = |name| reals(name, &[], &[1.0]);
+        let pair = |name| reals(name, &[2], &[1.0, 2.0]);
+        let whole = |name| integers(name, &[1, 2]);
+        says(
+            "Range",
+            vec![pair("a"), number("b"), number("c")],
+            "its limits are not one number each",
+        );
+        let times = integers("b", &[i64::MAX]);
+        says("Tile", vec![integers("a", &[1, 2, 3]), times], "its output is too large");
+        says("Equal", vec![whole("a"), pair("b")], "it mixes integers with real numbers");
+        let thirds = reals("b", &[3], &[0.0; 3]);
+        says("Equal", vec![pair("a"), thirds], "the shapes of its inputs do not broadcast");
+        says("Where", vec![pair("a"), pair("b"), pair("c")], "its condition holds real numbers");
+        says(
+            "Where",
+            vec![whole("a"), whole("b"), pair("c")],
+            "it mixes integers with real numbers",
+        );
+        let quantized = |words, second, third| {
+            says("DequantizeLinear", vec![whole("a"), second, third], words);
+        };
+        quantized("its zero point holds real numbers", number("b"), number("c"));
+        quantized("its scale and zero point differ in shape", number("b"), whole("c"));
+        says("DequantizeLinear", vec![pair("a"), number("b")], "its input holds real numbers");
+        let blocks = reals("b", &[1, 2], &[1.0; 2]);
+        let words = "it has a scale for every block of an axis";
+        says("DequantizeLinear", vec![whole("a"), blocks], words);
+    }
 }
