@@ -28,7 +28,10 @@ fn the_forms_of_a_parameter_are_said_in_words() {
     println!("{}", serde_json::to_string_pretty(schema.json()).unwrap());
     for (name, words) in [
         ("images", "pictures or tensors"),
-        ("layers", "the name of a layer, or a list of the name of a layer"),
+        (
+            "layers",
+            "the name of a layer with feature maps, or a list of the name of a layer with feature maps",
+        ),
         ("maps", "a whole number of at least 1, or a list of a whole number of at least 0"),
         ("choose", "\"random\" or \"strongest\""),
         ("top", "a whole number from 1 to 100"),
