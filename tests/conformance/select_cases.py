@@ -155,7 +155,8 @@ def main():
             for file in (case / "test_data_set_0").glob("*.pb"):
                 shutil.copy(file, target)
             rows[case.name] = row
-        if word not in ("pass", "left out") and case.name in rows:
+        listed_here = before.split()[1:3] == [group, arguments.origin]
+        if word not in ("pass", "left out") and listed_here:
             print(f"   which is on the list of {listed.name}", file=sys.stderr)
     if arguments.write:
         listed.write_text("\n".join([*notes, *(rows[name] for name in sorted(rows))]) + "\n")

@@ -16,6 +16,9 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     if let [_] = lengths.as_slice() {
         return Ok(input);
     }
+    if lengths.contains(&0) {
+        return Err(Refusal::unsupported("one of its parts is empty"));
+    }
     let mut start = 0;
     let mut parts = Vec::with_capacity(lengths.len());
     for length in lengths {
@@ -92,6 +95,12 @@ mod tests {
             refusal(vec![many], vec![], 18),
             "Split n: its num_outputs is 9, but it has 2 outputs"
         );
+    }
+
+    #[test]
+    fn empty_parts_are_refused() {
+        let words = refusal(split(&["x", "s"]), vec![integers("s", &[3, 0])], 13);
+        assert!(words.contains("Split n: one of its parts is empty"), "{words}");
     }
 
     #[test]
