@@ -87,8 +87,26 @@ pub enum DataError {
         /// Height in pixels.
         height: u64,
     },
+    /// A picture says in its header that one of its sides is longer than is ever decoded.
+    #[error(
+        "{} has {width} × {height} pixels; sides of at most {limit} are decoded: cut or shrink it",
+        path.display()
+    )]
+    SideTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Width in pixels.
+        width: u64,
+        /// Height in pixels.
+        height: u64,
+        /// The longest side that is decoded.
+        limit: u64,
+    },
     /// A picture says in its header that it has more pixels than are ever decoded.
-    #[error("{} has {width} × {height} pixels; at most {limit} are decoded", path.display())]
+    #[error(
+        "{} has {width} × {height} pixels; at most {limit} are decoded: cut or shrink it",
+        path.display()
+    )]
     TooManyPixels {
         /// The file.
         path: PathBuf,
