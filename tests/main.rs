@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod cards;
 mod confinement;
 mod conformance;
 mod fixtures;

@@ -314,7 +314,10 @@ fn a_mistake_in_a_model_card_is_shown() {
     std::fs::copy(squeezenet(), &model).unwrap();
     written(place.path(), "carded.toml", b"[input]\nresise = 3\n");
     let words = refusal(&mut predict(&model, &photo("chelsea.png")), 1);
-    assert_says(&words, &["model card", "carded.toml", "2 | resise = 3", "`resize`"]);
+    assert_says(
+        &words,
+        &["model card", "carded.toml, line 2: [input] resise is unknown", "`resize`"],
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use convscope_data::Preset;
+use convscope_data::{Labels, Preset};
 use convscope_host::{Argument, Control, HostError, ImageSet, Model, ModelOptions, Session};
 use convscope_protocol::{Findings, ModelDescription, ParameterError, PluginDescriptor, Role};
 use convscope_report::Ingredient;
@@ -86,8 +86,7 @@ impl script::Workbench for Workbench {
         let given = model_options(path, options)?;
         let model = self.session.load_model(path, &given).map_err(|error| failure(&error))?;
         let description = model.description();
-        let ingredient =
-            Ingredient { name: description.name.clone(), hash: description.hash.clone() };
+        let ingredient = model_ingredient(description);
         remember(&mut self.lock().models, ingredient);
         let (session, console) = (Arc::clone(&self.session), Arc::clone(&self.console));
         Ok(Arc::new(LoadedModel { model, session, console }))
@@ -102,7 +101,7 @@ impl script::Workbench for Workbench {
         let hash = set.hash(&*self.console).map_err(|error| failure(&error))?.to_owned();
         let name = sources.iter().find_map(|source| source.file_name());
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        remember(&mut self.lock().images, Ingredient { name, hash });
+        remember(&mut self.lock().images, Ingredient { name, hash, preprocessing: None });
         Ok(Arc::new(LoadedImages(set)))
     }
 
@@ -166,14 +165,24 @@ fn model_options(
 
 /// Checks that the card of a model, and the labels that the card names, may be read.
 fn check_card(model: &Path, reach: &script::Reach) -> Result<(), script::Failure> {
-    let card = model.with_extension("toml");
-    if !card.exists() {
-        return Ok(());
+    for file in convscope_data::card_files(model) {
+        reach.check(&file)?;
     }
-    reach.check(&card)?;
     // A card that cannot be read is the model's failure, which says more.
-    let labels = convscope_data::card_of(model).ok().flatten().and_then(|card| card.labels);
-    labels.map_or(Ok(()), |labels| reach.check(&labels).map(|_| ()))
+    let card = convscope_data::card_of(model, None).ok().flatten();
+    match card.and_then(|card| card.labels) {
+        Some(Labels::File(labels)) => reach.check(&labels).map(|_| ()),
+        Some(Labels::Names(_)) | None => Ok(()),
+    }
+}
+
+/// Says what a model is, for the manifest.
+pub(crate) fn model_ingredient(description: &ModelDescription) -> Ingredient {
+    Ingredient {
+        name: description.name.clone(),
+        hash: description.hash.clone(),
+        preprocessing: description.preprocessing_source.clone(),
+    }
 }
 
 fn remember(list: &mut Vec<Ingredient>, ingredient: Ingredient) {

@@ -11,7 +11,7 @@ use crate::arguments::{Analyze, Common};
 use crate::console::{Console, Named};
 use crate::failure::Failure;
 use crate::provenance::{self, Clock};
-use crate::workbench::Loaded;
+use crate::workbench::{Loaded, model_ingredient};
 use crate::{session, settings, written};
 
 /// Runs one analysis and writes its report.
@@ -44,8 +44,8 @@ pub(crate) fn execute(
     let name = model.description().name.clone();
     let folder = arguments.images[0].file_name().unwrap_or_default().to_string_lossy();
     let loaded = Loaded {
-        models: vec![Ingredient { name: name.clone(), hash: model.description().hash.clone() }],
-        images: vec![Ingredient { name: folder.into_owned(), hash }],
+        models: vec![model_ingredient(model.description())],
+        images: vec![Ingredient { name: folder.into_owned(), hash, preprocessing: None }],
     };
     let findings = Arc::new(findings);
     let provenance = provenance::of(&session, &clock, loaded, [findings.as_ref()]);

@@ -85,6 +85,8 @@ fn rendered(description: &ModelDescription, classes: usize, uses: &[Use<'_>]) ->
         format!("scores         {}, {classes} classes\n", description.score),
     ];
     lines.extend(description.probability.iter().map(|name| format!("probabilities  {name}\n")));
+    let source = description.preprocessing_source.iter();
+    lines.extend(source.map(|source| format!("preprocessing  {source}\n")));
     lines.push(format!("parameters     {}\n", short(description.parameters())));
     lines.push(format!("multiply-adds  {} (MACs)\n", short(description.multiply_adds())));
     lines.push(format!("rectifiers     {}", count("rectifier")));

@@ -18,6 +18,10 @@ pub(crate) fn execute(
     let session = session::open_bare(common)?;
     let options = session::model_options(&arguments.input, arguments.weights.as_deref());
     let model = session.load_model(&arguments.model, &options)?;
+    let source = &model.description().preprocessing_source;
+    if let Some(source) = source {
+        console.note(&format!("preprocessing: {source}"));
+    }
     let images = session.load_images(&arguments.images, &ImageOptions::default())?;
     let predictions = session.predict(&model, &images, arguments.top as usize, console)?;
     console.clear();
@@ -34,6 +38,7 @@ pub(crate) fn execute(
         list.push(json!({ "image": prediction.name, "classes": classes }));
     }
     let mut json = Map::new();
+    json.insert("preprocessing".to_owned(), json!(source));
     json.insert("predictions".to_owned(), Value::Array(list));
     Ok(Outcome { text: lines.join("\n") + "\n", json })
 }

@@ -7,6 +7,7 @@ use convscope_runtime::{BackendError, Shape};
 use thiserror::Error;
 
 use crate::Origin;
+use crate::mistake::{Mistake, Told};
 
 /// An error of reading or preparing data.
 #[derive(Debug, Error)]
@@ -128,12 +129,24 @@ pub enum DataError {
         count: usize,
     },
     /// A model card cannot be understood, or contradicts itself.
-    #[error("model card {}: {reason}", path.display())]
+    #[error("model card {}{}", path.display(), Told(mistakes))]
     Card {
         /// The card.
         path: PathBuf,
-        /// What is wrong, where, and what to do.
-        reason: String,
+        /// Everything that is wrong, where, and what to do.
+        mistakes: Vec<Mistake>,
+    },
+    /// A model card of another program asks for something that is not supported.
+    #[error(
+        "model card {} cannot be followed; write a card in TOML, which wins over it{}",
+        path.display(),
+        Told(mistakes)
+    )]
+    UnsupportedCard {
+        /// The card.
+        path: PathBuf,
+        /// Everything that is not supported.
+        mistakes: Vec<Mistake>,
     },
     /// There is no preset of that name.
     #[error("no preset is called {name:?}; there are imagenet, caffe, keras and raw")]
@@ -186,14 +199,20 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A CSV list of pictures cannot be understood.
-    #[error("list {}, line {line}: {reason}", path.display())]
+    #[error("list {}{}", path.display(), Told(mistakes))]
     List {
         /// The list.
         path: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
+        /// Everything that is wrong, with its line.
+        mistakes: Vec<Mistake>,
+    },
+    /// The sources name more pictures than are ever listed.
+    #[error("{place} holds more than {limit} pictures; give a part of them")]
+    TooManyFiles {
+        /// The folder, pattern or list.
+        place: String,
+        /// The largest number of pictures.
+        limit: usize,
     },
     /// A part lies outside its picture.
     #[error(

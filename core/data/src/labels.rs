@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-
+use crate::value::Value;
 use crate::{DataError, file};
 
 /// The largest file of class names that is read.
@@ -47,35 +46,37 @@ fn without_synset(line: &str) -> Option<&str> {
     is_synset.then(|| words.trim_start())
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Json {
-    List(Vec<String>),
-    Index(BTreeMap<String, Name>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Name {
-    Plain(String),
-    Synset([String; 2]),
-}
-
 fn from_json(text: &str) -> Result<Vec<String>, String> {
     // In two steps: the first says where the JSON is broken, the second what it should hold.
-    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let index = match serde_json::from_value(json) {
-        Ok(Json::List(labels)) => return Ok(labels),
-        Ok(Json::Index(index)) => index,
-        Err(_) => {
-            let wanted = "expected a list of names, or class numbers with a name or [synset, name]";
-            return Err(wanted.to_owned());
+    let json: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let wanted = "expected a list of names, or class numbers with a name or [synset, name]";
+    match json {
+        Value::List(names) => {
+            let names = names.iter().map(|name| name.text().map(str::to_owned));
+            names.collect::<Option<_>>().ok_or_else(|| wanted.to_owned())
         }
-    };
+        Value::Table(classes) => {
+            let named = classes.into_iter().map(|class| {
+                let name = match &class.value {
+                    Value::List(pair) => match pair.as_slice() {
+                        [_, name] => name.text(),
+                        _ => None,
+                    },
+                    name => name.text(),
+                };
+                Some((class.name, name?.to_owned()))
+            });
+            in_order(named.collect::<Option<_>>().ok_or(wanted)?)
+        }
+        _ => Err(wanted.to_owned()),
+    }
+}
+
+/// Sorts names by the class numbers beside them, and says which number is wrong or missing.
+pub(crate) fn in_order(named: Vec<(String, String)>) -> Result<Vec<String>, String> {
     let mut numbered = BTreeMap::new();
-    for (key, name) in index {
+    for (key, name) in named {
         let class: usize = key.parse().map_err(|_| format!("{key:?} is no class number"))?;
-        let (Name::Plain(name) | Name::Synset([_, name])) = name;
         if numbered.insert(class, name).is_some() {
             return Err(format!("class {class} has two names"));
         }
@@ -141,6 +142,10 @@ mod tests {
             "labels l.json: \"cat\" is no class number"
         );
         assert!(refused("l.json", "[1]").contains("expected a list of names"));
+        assert_eq!(
+            refused("l.json", r#"{"0": "cat", "0": "dog"}"#),
+            "labels l.json: \"0\" stands there twice at line 1 column 24"
+        );
         assert!(refused("l.json", "[").contains("EOF"));
     }
 }

@@ -14,20 +14,24 @@ mod file;
 pub mod hash;
 pub mod labels;
 pub mod list;
+pub mod mistake;
 pub mod npy;
 pub mod pixels;
 pub mod preprocessing;
+mod suggest;
+mod value;
 
-pub use card::{Card, card_of, read_card};
+pub use card::{Card, Labels, card_files, card_of, read_card};
 pub use decode::{Picture, decode, decode_bytes, read_picture};
 pub use entry::{Entry, Part, check_parts, tensor_entries};
 pub use error::DataError;
 pub use hash::ContentHash;
 pub use labels::read_labels;
 pub use list::list_images;
+pub use mistake::Mistake;
 pub use npy::{read_npy, write_npy};
 pub use pixels::Pixels;
 pub use preprocessing::{
-    Channels, Interpolation, LongSide, Mean, Normalization, Origin, Prepared, Preprocessing,
-    Preset, Resize,
+    Centre, Channels, Interpolation, LongSide, Mean, Normalization, Origin, Prepared,
+    Preprocessing, Preset, Resize,
 };

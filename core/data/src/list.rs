@@ -1,5 +1,7 @@
 //! Lists of pictures: files, folders, patterns, CSV files and raw tensors.
 
+mod folder;
+mod pattern;
 mod table;
 
 use std::fs;
@@ -11,40 +13,57 @@ use crate::{DataError, Entry, read_npy, tensor_entries};
 const EXTENSIONS: [&str; 10] =
     ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif"];
 
+/// The largest number of pictures that sources may name together.
+const MAX_FILES: usize = 1_000_000;
+
 /// Lists the pictures and tensors that the sources name, in their order.
 ///
-/// * A **file** must be a picture by its extension, a list (`.csv`) or a tensor (`.npy`).
-/// * A **folder** yields its pictures sorted by name. Other files, hidden files and folders inside
-///   it are ignored.
-/// * A **pattern** (`photos/*.png`, `**/*.jpg`) yields the pictures it matches, sorted by path.
+/// * A **file** must be a picture by its extension, a list (`.csv`) or a tensor (`.npy`). What kind
+///   of picture it is, its content says.
+/// * A **folder** yields its pictures. Other files, hidden files and the folders in it are ignored.
+///   A folder without pictures but with folders is a set of classes, as torchvision's `ImageFolder`
+///   is: every picture in such a folder, however deep, is labelled with the folder's name. Links
+///   are followed, but into no folder twice.
+/// * A **pattern** (`photos/*.png`, `**/*.jpg`) yields the pictures it matches, hidden ones only if
+///   it writes their dot. `**` enters no folder twice either.
 /// * A **CSV** has the columns `file,label,part,x,y,width,height` in any order; only `file` is
 ///   required, and it is relative to the CSV. Several lines of one file give it several parts,
 ///   whose regions are in pixels of the original picture.
 /// * A **tensor** `[n, channel, height, width]` yields one entry per row. Tensors of other formats
 ///   become entries by [`tensor_entries`].
 ///
-/// Nothing is decoded here.
+/// What a folder or pattern yields is sorted by path, folder by folder, in the order of bytes, so
+/// that `10.png` stands before `9.png`. Nothing is decoded here.
 ///
 /// # Errors
-/// Fails when a source yields nothing, cannot be read, or is of an unknown kind.
+/// Fails when a source yields nothing, cannot be read, or is of an unknown kind, and when the
+/// sources name more than a million pictures.
 pub fn list_images(sources: &[PathBuf]) -> Result<Vec<Entry>, DataError> {
     let mut entries = Vec::new();
     for source in sources {
         list_source(source, &mut entries)?;
+        check_count(source, entries.len())?;
     }
     Ok(entries)
+}
+
+fn check_count(place: &Path, count: usize) -> Result<(), DataError> {
+    if count <= MAX_FILES {
+        return Ok(());
+    }
+    Err(DataError::TooManyFiles { place: place.display().to_string(), limit: MAX_FILES })
 }
 
 fn list_source(source: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError> {
     let about = match fs::metadata(source) {
         Ok(about) => about,
-        Err(_) if is_pattern(source) => return list_pattern(source, entries),
+        Err(_) if is_pattern(source) => return pattern::list(source, entries),
         Err(error) => {
             return Err(DataError::Read { path: source.to_owned(), source: error });
         }
     };
     if about.is_dir() {
-        return list_folder(source, entries);
+        return folder::list(source, entries);
     }
     match extension(source).as_deref() {
         Some("csv") => entries.extend(table::read(source)?),
@@ -65,79 +84,6 @@ fn picture_file(path: &Path) -> Result<PathBuf, DataError> {
     } else {
         Err(DataError::UnknownExtension { path: path.to_owned() })
     }
-}
-
-fn list_folder(folder: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError> {
-    let failed = |source| DataError::Read { path: folder.to_owned(), source };
-    let (mut pictures, mut folders, mut others) = (Vec::new(), 0, 0);
-    for item in fs::read_dir(folder).map_err(failed)? {
-        let path = item.map_err(failed)?.path();
-        // Asked of the path, not of the item: a link counts as what it leads to.
-        if path.is_dir() {
-            folders += 1;
-        } else if path.is_file() && is_picture(&path) && !is_hidden(&path) {
-            pictures.push(path);
-        } else {
-            others += 1;
-        }
-    }
-    if pictures.is_empty() {
-        let reason = match (others, folders) {
-            (0, 0) => "it is empty".to_owned(),
-            (0, _) => format!("it holds {}", unsearched(folders)),
-            (_, 0) => format!("it holds {}", of_other_kinds(others)),
-            _ => format!("it holds {} and {}", of_other_kinds(others), unsearched(folders)),
-        };
-        return Err(DataError::NoPictures { place: folder.display().to_string(), reason });
-    }
-    pictures.sort();
-    entries.extend(pictures.into_iter().map(Entry::picture));
-    Ok(())
-}
-
-fn of_other_kinds(files: usize) -> String {
-    match files {
-        1 => "1 file of another kind".to_owned(),
-        _ => format!("{files} files of other kinds"),
-    }
-}
-
-fn unsearched(folders: usize) -> String {
-    match folders {
-        1 => "1 folder, which is not searched".to_owned(),
-        _ => format!("{folders} folders, which are not searched"),
-    }
-}
-
-fn list_pattern(pattern: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError> {
-    let shown = pattern.display().to_string();
-    let refuse = |reason: String| DataError::Pattern { pattern: shown.clone(), reason };
-    let text = pattern.to_str().ok_or_else(|| refuse("it is not UTF-8".to_owned()))?;
-    let options =
-        glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-    let matches = glob::glob_with(text, options).map_err(|error| refuse(error.to_string()))?;
-    let (mut pictures, mut others) = (Vec::new(), 0);
-    for found in matches {
-        let path = found.map_err(|error| DataError::Read {
-            path: error.path().to_owned(),
-            source: error.into(),
-        })?;
-        if path.is_file() && is_picture(&path) {
-            pictures.push(path);
-        } else {
-            others += 1;
-        }
-    }
-    if pictures.is_empty() {
-        let reason = match others {
-            0 => "nothing matches".to_owned(),
-            _ => format!("{others} matches, but no picture among them"),
-        };
-        return Err(DataError::NoPictures { place: shown, reason });
-    }
-    pictures.sort();
-    entries.extend(pictures.into_iter().map(Entry::picture));
-    Ok(())
 }
 
 fn extension(path: &Path) -> Option<String> {

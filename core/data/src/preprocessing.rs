@@ -25,6 +25,7 @@ pub struct Preprocessing {
     pub(crate) resize: Option<Resize>,
     pub(crate) interpolation: Interpolation,
     pub(crate) crop: Option<[usize; 2]>,
+    pub(crate) centre: Centre,
     pub(crate) channels: Option<Channels>,
     pub(crate) scale: f64,
     pub(crate) mean: Mean,
@@ -70,6 +71,15 @@ pub enum LongSide {
     /// To the nearest pixel, halves to even, as most people's own scripts do: model cards.
     Nearest,
     /// Down, as torchvision does: the preset `imagenet`.
+    Down,
+}
+
+/// How the place of a crop is rounded where as many pixels cannot be left on both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Centre {
+    /// To the nearest pixel, halves to even, as torchvision does: model cards, presets.
+    Nearest,
+    /// Down, as Hugging Face's image processors on numpy do.
     Down,
 }
 
@@ -195,6 +205,17 @@ impl Preprocessing {
         let mean = self.per_channel("mean", mean, count)?;
         let std = self.per_channel("std", &self.std, count)?;
         Ok(Some(Normalization { channels, scale: self.scale, mean, std }))
+    }
+
+    /// Checks what can be checked without a picture for a network whose input is `[channel,
+    /// height, width]`.
+    ///
+    /// # Errors
+    /// Fails when the rules yield another number of channels or another size, whatever the picture.
+    pub fn check(&self, [count, height, width]: [usize; 3]) -> Result<(), DataError> {
+        self.normalization(count)?;
+        self.per_channel("std", &self.std, count)?;
+        geometry::check(self, count, [height, width])
     }
 
     fn channels_for(&self, count: usize) -> Result<Channels, DataError> {

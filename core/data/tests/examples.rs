@@ -1,10 +1,10 @@
 //! Reads the example model's card, its labels and every example photograph.
 
-#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::path::{Path, PathBuf};
 
-use convscope_data::{card_of, decode, list_images, read_labels};
+use convscope_data::{Labels, card_of, decode, list_images, read_labels};
 
 fn examples(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(path)
@@ -12,21 +12,23 @@ fn examples(path: &str) -> PathBuf {
 
 #[test]
 fn the_example_card_names_the_scores_and_a_thousand_classes() {
-    let card = card_of(&examples("models/squeezenet1_1.onnx")).unwrap().unwrap();
+    let card = card_of(&examples("models/squeezenet1_1.onnx"), None).unwrap().unwrap();
     assert_eq!(card.scores.as_deref(), Some("logits"));
-    let labels = read_labels(&card.labels.unwrap()).unwrap();
+    let Some(Labels::File(file)) = card.labels else { panic!("no labels") };
+    let labels = read_labels(&file).unwrap();
     assert_eq!(labels.len(), 1000);
     assert_eq!(labels[281], "tabby, tabby cat");
 }
 
 #[test]
 fn every_example_photograph_is_prepared_inside_itself() {
-    let card = card_of(&examples("models/squeezenet1_1.onnx")).unwrap().unwrap();
+    let card = card_of(&examples("models/squeezenet1_1.onnx"), None).unwrap().unwrap();
     let photographs = list_images(&[examples("photos")]).unwrap();
     assert_eq!(photographs.len(), 11);
     for photograph in photographs {
         let pixels = decode(photograph.path()).unwrap();
-        let prepared = card.preprocessing.prepare(&pixels, [3, 227, 227]).unwrap();
+        let prepared =
+            card.preprocessing.as_ref().unwrap().prepare(&pixels, [3, 227, 227]).unwrap();
         assert_eq!(prepared.values.len(), 3 * 227 * 227);
         for axis in [0, 1] {
             let end = prepared.offset[axis] + 227.0 * prepared.step[axis];

@@ -32,7 +32,7 @@ fn difference(filter: &str, way: &str, size: [usize; 2], shorter: usize) -> u8 {
     let text =
         format!("[input]\nresize = {shorter}\ninterpolation = \"{filter}\"\ncrop = [16, 16]\n");
     std::fs::write(&card, text).unwrap();
-    let rules = read_card(&card).unwrap().preprocessing;
+    let rules = read_card(&card).unwrap().preprocessing.unwrap();
     let prepared = rules.prepare(&synthetic(size[0], size[1]), [3, 16, 16]).unwrap();
     let wanted = read_npy(&golden(&format!("{filter}_{way}.npy"))).unwrap();
     assert_eq!(wanted.shape().extents(), [16, 16, 3]);

@@ -38,7 +38,17 @@ pub struct ImageSet {
 impl ImageSet {
     /// Lists the images of files, folders, patterns, CSV lists and tensors.
     pub(crate) fn load(sources: &[PathBuf], options: &ImageOptions) -> Result<Self, HostError> {
-        let mut entries = list_images(sources)?;
+        let mut entries = Vec::new();
+        for sources in sources.chunk_by(|one, next| is_proto(one) == is_proto(next)) {
+            match sources {
+                [first, ..] if is_proto(first) => {
+                    for path in sources {
+                        entries.extend(proto_entries(path)?);
+                    }
+                }
+                others => entries.extend(list_images(others)?),
+            }
+        }
         if let Some(labels) = &options.labels {
             give_labels(&mut entries, labels)?;
         }
@@ -89,6 +99,17 @@ impl ImageSet {
     }
 }
 
+/// Says whether a source is a tensor in ONNX's own format.
+fn is_proto(source: &Path) -> bool {
+    source.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pb"))
+}
+
+fn proto_entries(path: &Path) -> Result<Vec<Entry>, HostError> {
+    let tensor = convscope_onnx::read_tensor(path)
+        .map_err(|source| HostError::Onnx { path: path.to_owned(), source })?;
+    Ok(tensor_entries(path, &tensor)?)
+}
+
 /// Gives every picture its class.
 fn give_labels(entries: &mut [Entry], labels: &[String]) -> Result<(), HostError> {
     let refuse = |reason: String| HostError::Images { what: "labels".to_owned(), reason };
@@ -130,6 +151,11 @@ impl Dataset {
     /// tensor does not fit it, or when a label is unknown.
     pub(crate) fn new(images: Arc<ImageSet>, model: Arc<Model>) -> Result<Self, HostError> {
         let shape = model.image_shape()?.clone();
+        let has_pictures =
+            images.entries().iter().any(|entry| matches!(entry, Entry::Picture { .. }));
+        if let (true, Some([_, channels, height, width])) = (has_pictures, shape.as_maps()) {
+            preprocessing(&model)?.check([channels, height, width])?;
+        }
         let mut labels = Vec::with_capacity(images.len());
         for entry in images.entries() {
             let label = match entry {

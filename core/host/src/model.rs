@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 
-use convscope_data::{ContentHash, Preprocessing, Preset, card_of, read_labels};
+use convscope_data::{ContentHash, Labels, Preprocessing, Preset, card_of, read_labels};
 use convscope_onnx::{Constant, LoadOptions};
 use convscope_protocol::ModelDescription;
 use convscope_runtime::network::ValueId;
@@ -85,18 +85,24 @@ impl Model {
                 (loaded, hash)
             }
         };
-        let card = card_of(path)?;
-        let preset = options.preprocess.or(session).map(Preprocessing::preset);
         let network = loaded.network;
-        let score = match card.as_ref().and_then(|card| card.scores.as_deref()) {
-            Some(name) => translate::value(&network, name).map_err(|error| {
-                let (card, source) = (path.with_extension("toml"), Box::new(error));
-                HostError::Card { card, source }
-            })?,
-            None => loaded.scores,
-        };
-        let labels = options.labels.clone().or(card.as_ref().and_then(|card| card.labels.clone()));
-        let preprocessing = preset.or(card.map(|card| card.preprocessing));
+        let card = card_of(path, picture_input(&network))?;
+        let preset = options.preprocess.or(session).map(Preprocessing::preset);
+        let (mut score, mut labels, mut preprocessing) = (loaded.scores, None, None);
+        if let Some(card) = card {
+            if let Some(name) = &card.scores {
+                score = translate::value(&network, name).map_err(|error| {
+                    let (card, source) = (card.path.clone(), Box::new(error));
+                    HostError::Card { card, source }
+                })?;
+            }
+            labels = card.labels.map(|labels| (labels, card.path));
+            preprocessing = card.preprocessing;
+        }
+        if let Some(file) = &options.labels {
+            labels = Some((Labels::File(file.clone()), file.clone()));
+        }
+        let preprocessing = preset.or(preprocessing);
         let mut model = Self { weights, ..Self::new(path, network, score) };
         model.probability = loaded.probability;
         model.bound = loaded.bound;
@@ -108,9 +114,10 @@ impl Model {
         {
             model.description.preprocessing = describe::pixel_scale(preprocessing, channels)?;
         }
+        model.description.preprocessing_source = preprocessing.as_ref().map(describe::source);
         model.preprocessing = preprocessing;
-        if let Some(path) = labels {
-            model.take_labels(&path)?;
+        if let Some((labels, place)) = labels {
+            model.take_labels(labels, place)?;
         }
         Ok(model)
     }
@@ -150,15 +157,15 @@ impl Model {
         self
     }
 
-    fn take_labels(&mut self, path: &Path) -> Result<(), HostError> {
-        let labels = read_labels(path)?;
-        let classes = self.classes();
-        if labels.len() != classes {
-            return Err(HostError::LabelCount {
-                path: path.to_owned(),
-                count: labels.len(),
-                classes,
-            });
+    /// Takes labels that stand in a file, or in the card at a place.
+    fn take_labels(&mut self, labels: Labels, place: PathBuf) -> Result<(), HostError> {
+        let (labels, path) = match labels {
+            Labels::File(path) => (read_labels(&path)?, path),
+            Labels::Names(names) => (names, place),
+        };
+        let (count, classes) = (labels.len(), self.classes());
+        if count != classes {
+            return Err(HostError::LabelCount { path, count, classes });
         }
         self.description.labels = labels;
         Ok(())
@@ -221,6 +228,13 @@ impl Model {
             }),
         }
     }
+}
+
+/// Returns `[channel, height, width]` of the one input that is a picture.
+fn picture_input(network: &Network) -> Option<[usize; 3]> {
+    let [input] = network.inputs() else { return None };
+    let [_, channels, height, width] = network.value(*input).shape.as_maps()?;
+    Some([channels, height, width])
 }
 
 /// Hashes a model whose weights may lie in further files.

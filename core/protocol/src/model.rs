@@ -26,6 +26,10 @@ pub struct ModelDescription {
     /// How a value of the input is turned back into a pixel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<PixelScale>,
+    /// Where it stands how pictures become the input, such as `model card squeezenet1_1.toml` or
+    /// `preset imagenet`; absent when nothing says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing_source: Option<String>,
 }
 
 impl ModelDescription {

@@ -110,6 +110,9 @@ pub struct Ingredient {
     pub name: String,
     /// blake3 of the content.
     pub hash: String,
+    /// Of a model: where it stands how pictures became its input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing: Option<String>,
 }
 
 /// A plugin that was used.

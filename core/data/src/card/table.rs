@@ -1,207 +1,211 @@
-//! The TOML tables of a card.
+//! convscope's own card, in TOML.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use toml::de::{DeTable, DeValue};
 
-use super::Card;
+use super::fields::Fields;
+use super::{Card, Labels, MAX_SIDE};
+use crate::mistake::Mistake;
+use crate::value::{Field, Value};
 use crate::{
-    Channels, DataError, Interpolation, LongSide, Mean, Origin, Preprocessing, Resize, read_npy,
+    Centre, Channels, DataError, Interpolation, LongSide, Mean, Origin, Preprocessing, Resize,
+    file, read_npy,
 };
 
-/// The longest side that a card may ask for, in pixels.
-const MAX_SIDE: usize = 65_535;
+/// The largest card that is read.
+const MAX_BYTES: u64 = 1 << 20;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Table {
-    input: Option<Input>,
-    #[serde(default)]
-    output: Output,
+/// Looks for the card `STEM.toml` of `STEM.onnx`.
+pub(super) fn find(model: &Path, _input: Option<[usize; 3]>) -> Result<Option<Card>, DataError> {
+    let path = model.with_extension("toml");
+    if path.exists() { read_card(&path).map(Some) } else { Ok(None) }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Input {
-    resize: Option<Size>,
-    interpolation: Option<InterpolationName>,
-    crop: Option<[usize; 2]>,
-    channels: Option<ChannelsName>,
-    scale: Option<f64>,
-    mean: Option<Vec<f64>>,
-    mean_image: Option<PathBuf>,
-    std: Option<Vec<f64>>,
+/// Reads a card in TOML. File names in it are relative to its folder.
+///
+/// # Errors
+/// Fails when the file cannot be read, and names everything that is wrong in it: fields that are
+/// unknown, of another type, or contradict each other, and files that are not there.
+pub fn read_card(path: &Path) -> Result<Card, DataError> {
+    let text = file::read_text(path, MAX_BYTES)?;
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    if !errors.is_empty() {
+        let mistake = |error: &toml::de::Error| Mistake {
+            line: error.span().map(|span| line_of(&text, span.start)),
+            reason: error.message().to_owned(),
+        };
+        let mut mistakes: Vec<Mistake> = errors.iter().map(mistake).collect();
+        mistakes.sort_by_key(|mistake| mistake.line);
+        return Err(DataError::Card { path: path.to_owned(), mistakes });
+    }
+    let mut card = Fields::new("", fields(&text, document.get_ref()));
+    let mut tables = ["input", "output"].map(|name| {
+        card.read(name, "a table", |value| match value {
+            Value::Table(fields) => Some(fields.clone()),
+            _ => None,
+        })
+    });
+    card.refuse_unknown();
+    let mut output = Fields::new("[output] ", tables[1].take().unwrap_or_default());
+    let scores = output.text("scores");
+    let labels = file_of(&mut output, path, "labels").map(Labels::File);
+    output.refuse_unknown();
+    let preprocessing = tables[0].take().map(|fields| {
+        let mut input = Fields::new("[input] ", fields);
+        let preprocessing = read_input(&mut input, path);
+        input.refuse_unknown();
+        card.join(input);
+        preprocessing
+    });
+    if preprocessing.is_none() {
+        card.refuse_all("there is no [input] table; preprocessing is never guessed");
+    }
+    card.join(output);
+    card.finish(path)?;
+    Ok(Card { path: path.to_owned(), preprocessing, scores, labels })
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Output {
-    scores: Option<String>,
-    labels: Option<PathBuf>,
+fn read_input(input: &mut Fields, path: &Path) -> Preprocessing {
+    let mut rules = Preprocessing {
+        origin: Origin::Card(path.to_owned()),
+        resize: input.read("resize", "the length of the shorter side, or [height, width]", size),
+        interpolation: Interpolation::Bilinear,
+        crop: input.read("crop", "[height, width]", Value::pair),
+        centre: Centre::Nearest,
+        channels: input.choice("channels", &CHANNELS),
+        scale: input.number("scale").unwrap_or(1.0),
+        mean: Mean::Channels(vec![0.0]),
+        std: input.numbers("std").unwrap_or_else(|| vec![1.0]),
+    };
+    let interpolation = input.choice("interpolation", &INTERPOLATIONS);
+    check_sizes(input, &rules, interpolation);
+    rules.interpolation = interpolation.unwrap_or_default();
+    if !rules.scale.is_finite() || rules.scale == 0.0 {
+        input.refuse("scale", "must be a number other than 0");
+    }
+    if rules.std.iter().any(|std| !std.is_finite() || *std <= 0.0) {
+        input.refuse("std", "must be numbers above 0");
+    }
+    check_count(input, "std", rules.std.len(), rules.channels);
+    if input.has("mean") && input.has("mean_image") {
+        input.refuse("mean", "and mean_image exclude each other; keep one of them");
+    }
+    let mean_image = file_of(input, path, "mean_image");
+    if let Some(mean) = input.numbers("mean") {
+        if mean.iter().any(|mean| !mean.is_finite()) {
+            input.refuse("mean", "must be finite numbers");
+        }
+        check_count(input, "mean", mean.len(), rules.channels);
+        rules.mean = Mean::Channels(mean);
+    } else if let Some(file) = mean_image {
+        match read_mean_image(&file, rules.channels) {
+            Ok(mean) => rules.mean = mean,
+            Err(reason) => input.refuse("mean_image", &reason),
+        }
+    }
+    rules
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum InterpolationName {
-    Bilinear,
-    Bicubic,
+const CHANNELS: [(&str, Channels); 3] =
+    [("rgb", Channels::Rgb), ("bgr", Channels::Bgr), ("grey", Channels::Grey)];
+
+const INTERPOLATIONS: [(&str, Interpolation); 2] =
+    [("bilinear", Interpolation::Bilinear), ("bicubic", Interpolation::Bicubic)];
+
+fn size(value: &Value) -> Option<Resize> {
+    let shorter = |length| Resize::ShorterSide { length, other: LongSide::Nearest };
+    value.whole().map(shorter).or_else(|| value.pair().map(Resize::Exact))
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ChannelsName {
-    Rgb,
-    Bgr,
-    Grey,
-}
-
-/// A length or a `[height, width]`.
-#[derive(Clone, Copy)]
-enum Size {
-    ShorterSide(usize),
-    Exact([usize; 2]),
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SizeVisitor)
+fn check_sizes(input: &mut Fields, rules: &Preprocessing, interpolation: Option<Interpolation>) {
+    let sides = rules.resize.map(|resize| match resize {
+        Resize::ShorterSide { length, .. } => [length, length],
+        Resize::Exact(size) => size,
+    });
+    for (field, size) in [("resize", sides), ("crop", rules.crop)] {
+        if size.iter().flatten().any(|side| !(1..=MAX_SIDE).contains(side)) {
+            input.refuse(field, &format!("must be from 1 to {MAX_SIDE} pixels"));
+        }
+    }
+    let Some(crop) = rules.crop else { return };
+    let fits = match rules.resize {
+        None => true,
+        Some(Resize::Exact(size)) => crop[0] <= size[0] && crop[1] <= size[1],
+        // One side of the picture will be this short.
+        Some(Resize::ShorterSide { length, .. }) => crop[0] <= length || crop[1] <= length,
+    };
+    if !fits {
+        input.refuse("crop", "is larger than resize leaves the picture");
+    }
+    if rules.resize.is_none() && interpolation.is_some() {
+        input.refuse("interpolation", "stands beside crop but no resize: nothing is resized");
     }
 }
 
-// By hand, because serde's untagged enums say only that no variant fits.
-struct SizeVisitor;
-
-impl<'de> Visitor<'de> for SizeVisitor {
-    type Value = Size;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the length of the shorter side, or [height, width]")
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, length: i64) -> Result<Size, E> {
-        match usize::try_from(length) {
-            Ok(length) => Ok(Size::ShorterSide(length)),
-            Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(length), &self)),
-        }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Size, A::Error> {
-        use serde::de::Error;
-        let mut next = |count| {
-            sequence.next_element::<usize>()?.ok_or_else(|| A::Error::invalid_length(count, &self))
-        };
-        let size = [next(0)?, next(1)?];
-        if sequence.next_element::<usize>()?.is_some() {
-            return Err(A::Error::invalid_length(3, &self));
-        }
-        Ok(Size::Exact(size))
+fn check_count(input: &mut Fields, field: &str, count: usize, channels: Option<Channels>) {
+    let (wanted, words) = match channels {
+        Some(Channels::Grey) => (&[1][..], "one, for grey"),
+        _ => (&[1, 3][..], "one, or one per channel"),
+    };
+    if !wanted.contains(&count) {
+        input.refuse(field, &format!("has {count} numbers; needed is {words}"));
     }
 }
 
-impl Table {
-    pub(super) fn into_card(self, path: &Path) -> Result<Card, DataError> {
-        let refuse = |reason: String| DataError::Card { path: path.to_owned(), reason };
-        let beside = |file: PathBuf| path.with_file_name("").join(file);
-        let Some(input) = self.input else {
-            let reason = "there is no [input] table; preprocessing is never guessed".to_owned();
-            return Err(refuse(reason));
-        };
-        input.check().map_err(refuse)?;
-        if self.output.scores.as_deref() == Some("") {
-            return Err(refuse("[output] scores names no value".to_owned()));
-        }
-        let mean = match (input.mean, input.mean_image) {
-            (_, Some(file)) => Mean::Image(read_npy(&beside(file))?),
-            (Some(mean), None) => Mean::Channels(mean),
-            (None, None) => Mean::Channels(vec![0.0]),
-        };
-        let preprocessing = Preprocessing {
-            origin: Origin::Card(path.to_owned()),
-            resize: input.resize.map(|size| match size {
-                Size::ShorterSide(length) => {
-                    Resize::ShorterSide { length, other: LongSide::Nearest }
-                }
-                Size::Exact(size) => Resize::Exact(size),
-            }),
-            interpolation: match input.interpolation {
-                None | Some(InterpolationName::Bilinear) => Interpolation::Bilinear,
-                Some(InterpolationName::Bicubic) => Interpolation::Bicubic,
-            },
-            crop: input.crop,
-            channels: input.channels.map(|channels| match channels {
-                ChannelsName::Rgb => Channels::Rgb,
-                ChannelsName::Bgr => Channels::Bgr,
-                ChannelsName::Grey => Channels::Grey,
-            }),
-            scale: input.scale.unwrap_or(1.0),
-            mean,
-            std: input.std.unwrap_or_else(|| vec![1.0]),
-        };
-        let labels = self.output.labels.map(beside);
-        Ok(Card { preprocessing, scores: self.output.scores, labels })
+/// Takes the name of a file and returns its path, or notes that there is no such file.
+fn file_of(fields: &mut Fields, card: &Path, name: &'static str) -> Option<PathBuf> {
+    let path = card.with_file_name("").join(fields.text(name)?);
+    if !path.is_file() {
+        fields.refuse(name, &format!("names {}, which is no file", path.display()));
+        return None;
     }
+    Some(path)
 }
 
-impl Input {
-    /// Finds fields that make no sense, alone or together.
-    fn check(&self) -> Result<(), String> {
-        self.check_sizes()?;
-        if self.scale.is_some_and(|scale| !scale.is_finite() || scale == 0.0) {
-            return Err("[input] scale must be a number other than 0".to_owned());
-        }
-        if self.mean.is_some() && self.mean_image.is_some() {
-            return Err("[input] has mean and mean_image; keep one of them".to_owned());
-        }
-        if self.mean.iter().flatten().any(|mean| !mean.is_finite()) {
-            return Err("[input] mean must be finite numbers".to_owned());
-        }
-        if self.std.iter().flatten().any(|std| !std.is_finite() || *std <= 0.0) {
-            return Err("[input] std must be numbers above 0".to_owned());
-        }
-        self.check_count("mean", self.mean.as_deref())?;
-        self.check_count("std", self.std.as_deref())
+fn read_mean_image(path: &Path, channels: Option<Channels>) -> Result<Mean, String> {
+    let image = read_npy(path).map_err(|error| format!("cannot be used: {error}"))?;
+    let count = match image.shape().extents() {
+        [count, _, _] => *count,
+        _ => 0,
+    };
+    if channels.map_or(![1, 3].contains(&count), |channels| channels.count() != count) {
+        let wanted = channels.map_or("1 or 3".to_owned(), |channels| channels.count().to_string());
+        return Err(format!("has shape {}; needed is [{wanted}, height, width]", image.shape()));
     }
+    let is_finite = image.values().is_ok_and(|values| values.iter().all(|value| value.is_finite()));
+    if is_finite { Ok(Mean::Image(image)) } else { Err("holds NaN or infinity".to_owned()) }
+}
 
-    fn check_count(&self, field: &str, numbers: Option<&[f64]>) -> Result<(), String> {
-        let (count, wanted) = match (numbers.map(<[f64]>::len), self.channels) {
-            (None, _) => return Ok(()),
-            (Some(count), Some(ChannelsName::Grey)) => (count, &[1][..]),
-            (Some(count), _) => (count, &[1, 3][..]),
-        };
-        if wanted.contains(&count) {
-            return Ok(());
-        }
-        let wanted = if wanted.len() == 1 { "one, for grey" } else { "one, or one per channel" };
-        Err(format!("[input] {field} has {count} numbers; needed is {wanted}"))
-    }
+fn line_of(text: &str, place: usize) -> u64 {
+    let before = text.as_bytes().get(..place).unwrap_or(text.as_bytes());
+    before.split(|&byte| byte == b'\n').count() as u64
+}
 
-    fn check_sizes(&self) -> Result<(), String> {
-        let sides = match self.resize {
-            None => None,
-            Some(Size::ShorterSide(length)) => Some([length, length]),
-            Some(Size::Exact(size)) => Some(size),
-        };
-        for (field, size) in [("resize", sides), ("crop", self.crop)] {
-            if size.iter().flatten().any(|side| !(1..=MAX_SIDE).contains(side)) {
-                return Err(format!("[input] {field} must be from 1 to {MAX_SIDE} pixels"));
-            }
+fn fields(text: &str, table: &DeTable<'_>) -> Vec<Field> {
+    let mut fields: Vec<Field> = table
+        .iter()
+        .map(|(name, value)| Field {
+            name: name.get_ref().to_string(),
+            line: Some(line_of(text, name.span().start)),
+            value: value_of(text, value.get_ref()),
+        })
+        .collect();
+    fields.sort_by_key(|field| field.line);
+    fields
+}
+
+fn value_of(text: &str, value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(string) => Value::Text(string.to_string()),
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+            .map_or(Value::Other, |integer| Value::Number(integer as f64)),
+        DeValue::Float(float) => float.as_str().parse().map_or(Value::Other, Value::Number),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Datetime(_) => Value::Other,
+        DeValue::Array(array) => {
+            Value::List(array.iter().map(|value| value_of(text, value.get_ref())).collect())
         }
-        let Some(crop) = self.crop else { return Ok(()) };
-        let fits = match self.resize {
-            None => true,
-            Some(Size::Exact(size)) => crop[0] <= size[0] && crop[1] <= size[1],
-            // One side of the picture will be this short.
-            Some(Size::ShorterSide(length)) => crop[0] <= length || crop[1] <= length,
-        };
-        if !fits {
-            return Err("[input] crop is larger than resize leaves the picture".to_owned());
-        }
-        if self.resize.is_none() && self.interpolation.is_some() {
-            let reason = "[input] has interpolation and crop but no resize: nothing is resized";
-            return Err(reason.to_owned());
-        }
-        Ok(())
+        DeValue::Table(table) => Value::Table(fields(text, table)),
     }
 }

@@ -1,38 +1,53 @@
 //! Lists of pictures in CSV files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use convscope_runtime::Region;
 use csv::StringRecord;
 
-use super::picture_file;
+use super::{MAX_FILES, picture_file};
+use crate::mistake::Mistake;
+use crate::suggest::did_you_mean;
 use crate::{DataError, Entry, Part, file};
 
 /// The largest list that is read.
 const MAX_BYTES: u64 = 256 << 20;
 
+/// How many mistakes are looked for: more than are told, so that it is seen that there are more.
+const MAX_MISTAKES: usize = 1000;
+
 const COLUMNS: [&str; 7] = ["file", "label", "part", "x", "y", "width", "height"];
 
 /// Reads the entries of a list, one per file, in the order in which the files come first.
 pub(super) fn read(path: &Path) -> Result<Vec<Entry>, DataError> {
-    let refuse = |line, reason| DataError::List { path: path.to_owned(), line, reason };
     let text = file::read_text(path, MAX_BYTES)?;
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let failed = |error: &csv::Error| {
-        refuse(error.position().map_or(1, csv::Position::line), error.to_string())
+    let mut list = List { folder: path.with_file_name(""), ..List::default() };
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+    let columns = match reader.headers() {
+        Ok(header) => Columns::find(header, &mut list.mistakes),
+        Err(error) => {
+            list.mistakes.push(Mistake::at(1, error.to_string()));
+            None
+        }
     };
-    let header = reader.headers().map_err(|error| failed(&error))?;
-    let columns = Columns::find(header).map_err(|reason| refuse(1, reason))?;
-    let mut list = List::default();
-    for record in reader.records() {
-        let record = record.map_err(|error| failed(&error))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = columns.read(&record).map_err(|reason| refuse(line, reason))?;
-        list.add(path, row).map_err(|error| match error {
-            Refusal::Row(reason) => refuse(line, reason),
-            Refusal::File(error) => refuse(line, error.to_string()),
-        })?;
+    if let Some(columns) = columns {
+        for record in reader.records() {
+            if list.mistakes.len() >= MAX_MISTAKES || list.entries.len() > MAX_FILES {
+                break;
+            }
+            match record {
+                Ok(record) => list.add(&columns, &record),
+                Err(error) => {
+                    let line = error.position().map_or(1, csv::Position::line);
+                    list.mistakes.push(Mistake::at(line, error.to_string()));
+                }
+            }
+        }
+    }
+    if !list.mistakes.is_empty() {
+        return Err(DataError::List { path: path.to_owned(), mistakes: list.mistakes });
     }
     if list.entries.is_empty() {
         let reason = "it has no lines below its header".to_owned();
@@ -41,8 +56,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, DataError> {
     Ok(list.entries)
 }
 
-/// Where each of [`COLUMNS`] stands.
-struct Columns([Option<usize>; 7]);
+/// How many columns there are, and where each of [`COLUMNS`] stands.
+struct Columns {
+    count: usize,
+    places: [Option<usize>; 7],
+}
 
 struct Row {
     file: PathBuf,
@@ -51,24 +69,40 @@ struct Row {
 }
 
 impl Columns {
-    fn find(header: &StringRecord) -> Result<Self, String> {
+    /// Finds the columns, or notes everything that is wrong with them.
+    fn find(header: &StringRecord, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let before = mistakes.len();
+        let mut refuse = |reason: String| mistakes.push(Mistake::at(1, reason));
         let mut places = [None; 7];
         for (place, name) in header.iter().enumerate() {
             let Some(column) = COLUMNS.iter().position(|column| *column == name) else {
-                return Err(format!("unknown column {name:?}; known are {}", COLUMNS.join(", ")));
+                let hint = if name.contains([';', '\t']) {
+                    "; columns are separated by commas".to_owned()
+                } else {
+                    did_you_mean(name, &COLUMNS)
+                };
+                refuse(format!("unknown column {name:?}; known are {}{hint}", COLUMNS.join(", ")));
+                continue;
             };
             if places[column].replace(place).is_some() {
-                return Err(format!("column {name:?} stands there twice"));
+                refuse(format!("column {name:?} stands there twice"));
             }
         }
         if places[0].is_none() {
-            return Err("there is no column \"file\"; the first line must name the columns".into());
+            refuse("there is no column \"file\"; the first line must name the columns".to_owned());
         }
-        Ok(Self(places))
+        (mistakes.len() == before).then_some(Self { count: header.len(), places })
     }
 
     fn read(&self, record: &StringRecord) -> Result<Row, String> {
-        let cells = self.0.map(|place| record.get(place?).filter(|cell| !cell.is_empty()));
+        if record.len() != self.count {
+            let (cells, wanted) = (record.len(), self.count);
+            return Err(format!("it has {cells} cells, the first line {wanted}"));
+        }
+        if record.iter().any(|cell| cell.contains(['\n', '\r'])) {
+            return Err("a cell holds a line break; is a quote not closed?".to_owned());
+        }
+        let cells = self.places.map(|place| record.get(place?).filter(|cell| !cell.is_empty()));
         let [file, label, part, x, y, width, height] = cells;
         let file = PathBuf::from(file.ok_or("the file is missing")?);
         let region = [x, y, width, height];
@@ -107,25 +141,32 @@ fn whole(cell: &str) -> Option<u32> {
     (f64::from(number).to_bits() == value.to_bits()).then_some(number)
 }
 
-/// The entries so far, and where each file is among them.
+/// The entries so far, where each file is among them, and what was wrong.
 #[derive(Default)]
 struct List {
+    folder: PathBuf,
     entries: Vec<Entry>,
     places: BTreeMap<PathBuf, usize>,
-}
-
-enum Refusal {
-    Row(String),
-    File(DataError),
+    /// Those of the entries that had a line without a part.
+    whole: BTreeSet<usize>,
+    mistakes: Vec<Mistake>,
 }
 
 impl List {
-    fn add(&mut self, list: &Path, row: Row) -> Result<(), Refusal> {
-        let file = list.with_file_name("").join(row.file);
+    fn add(&mut self, columns: &Columns, record: &StringRecord) {
+        let line = record.position().map_or(0, csv::Position::line);
+        let added = columns.read(record).and_then(|row| self.add_row(row));
+        if let Err(reason) = added {
+            self.mistakes.push(Mistake::at(line, reason));
+        }
+    }
+
+    fn add_row(&mut self, row: Row) -> Result<(), String> {
+        let file = self.folder.join(row.file);
         let place = if let Some(&place) = self.places.get(&file) {
             place
         } else {
-            picture_file(&file).map_err(Refusal::File)?;
+            picture_file(&file).map_err(|error| error.to_string())?;
             self.entries.push(Entry::picture(&file));
             self.places.insert(file, self.entries.len() - 1);
             self.entries.len() - 1
@@ -135,18 +176,21 @@ impl List {
         };
         match (&*label, row.label) {
             (Some(old), Some(new)) if *old != new => {
-                return Err(Refusal::Row(format!("the file was labelled {old:?}, now {new:?}")));
+                return Err(format!("the file was labelled {old:?}, now {new:?}"));
             }
             (None, Some(new)) => *label = Some(new),
             _ => {}
         }
-        if let Some(part) = row.part {
-            if parts.iter().any(|known| known.name == part.name) {
-                let name = part.name;
-                return Err(Refusal::Row(format!("the file has a part {name:?} already")));
+        match row.part {
+            Some(part) if parts.iter().any(|known| known.name == part.name) => {
+                Err(format!("the file has a part {:?} already", part.name))
             }
-            parts.push(part);
+            Some(part) => {
+                parts.push(part);
+                Ok(())
+            }
+            None if self.whole.insert(place) => Ok(()),
+            None => Err("the file stands there already".to_owned()),
         }
-        Ok(())
     }
 }

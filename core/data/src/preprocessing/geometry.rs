@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use convscope_runtime::Tensor;
 
-use super::{LongSide, Preprocessing, Resize};
+use super::{Centre, LongSide, Mean, Preprocessing, Resize};
 use crate::DataError;
 
 /// The largest resized picture, in pixels: a long, thin one would grow without bound.
@@ -54,10 +54,7 @@ impl Geometry {
             );
             return Err(rules.unfit("resize", reason));
         };
-        if crop != input {
-            let reason = format!("it cuts out {}, the network reads {}", shown(crop), shown(input));
-            return Err(rules.unfit("crop", reason));
-        }
+        check_crop(rules, crop, input)?;
         if (0..2).any(|axis| crop[axis] > resized[axis]) {
             let reason = format!(
                 "{} does not fit into the picture of {} before it; resize it larger",
@@ -66,9 +63,13 @@ impl Geometry {
             );
             return Err(rules.unfit("crop", reason));
         }
-        // Halves go to the even pixel, as in torchvision's center_crop.
-        let start = [0, 1]
-            .map(|axis| ((resized[axis] - crop[axis]) as f64 / 2.0).round_ties_even() as usize);
+        let start = [0, 1].map(|axis| {
+            let half = (resized[axis] - crop[axis]) as f64 / 2.0;
+            match rules.centre {
+                Centre::Nearest => half.round_ties_even() as usize,
+                Centre::Down => half.floor() as usize,
+            }
+        });
         Ok(Self { original, resized, start, input })
     }
 
@@ -112,6 +113,51 @@ impl Geometry {
         );
         Err(rules.unfit("mean_image", reason))
     }
+}
+
+/// Checks the sizes that do not depend on a picture.
+pub(super) fn check(
+    rules: &Preprocessing,
+    channels: usize,
+    input: [usize; 2],
+) -> Result<(), DataError> {
+    let resized = match (rules.resize, rules.crop) {
+        (resize, Some(crop)) => {
+            check_crop(rules, crop, input)?;
+            resize
+        }
+        (None, None) => Some(Resize::Exact(input)),
+        (resize, None) => resize,
+    };
+    let resized = match resized {
+        Some(Resize::Exact(size)) if rules.crop.is_none() && size != input => {
+            let reason =
+                format!("the picture becomes {}, the network reads {}", shown(size), shown(input));
+            return Err(rules.unfit("resize", reason));
+        }
+        Some(Resize::Exact(size)) => Some(size),
+        Some(Resize::ShorterSide { .. }) | None => None,
+    };
+    if let Mean::Image(image) = &rules.mean {
+        let fits = |size: [usize; 2]| *image.shape().extents() == [channels, size[0], size[1]];
+        if !fits(input) && resized.is_some_and(|size| !fits(size)) {
+            let [height, width] = input;
+            let reason = format!(
+                "its shape is {}; needed is [{channels}, {height}, {width}]",
+                image.shape()
+            );
+            return Err(rules.unfit("mean_image", reason));
+        }
+    }
+    Ok(())
+}
+
+fn check_crop(rules: &Preprocessing, crop: [usize; 2], input: [usize; 2]) -> Result<(), DataError> {
+    if crop == input {
+        return Ok(());
+    }
+    let reason = format!("it cuts out {}, the network reads {}", shown(crop), shown(input));
+    Err(rules.unfit("crop", reason))
 }
 
 fn shorter_side([height, width]: [usize; 2], length: usize, other: LongSide) -> [usize; 2] {

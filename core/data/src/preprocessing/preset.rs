@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Channels, Interpolation, LongSide, Mean, Origin, Preprocessing, Resize};
+use super::{Centre, Channels, Interpolation, LongSide, Mean, Origin, Preprocessing, Resize};
 use crate::DataError;
 
 /// A preprocessing that many models share.
@@ -59,6 +59,7 @@ impl Preprocessing {
             resize: None,
             interpolation: Interpolation::Bilinear,
             crop: None,
+            centre: Centre::Nearest,
             channels: None,
             scale: 1.0,
             mean: Mean::Channels(vec![0.0]),

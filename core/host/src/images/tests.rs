@@ -107,3 +107,17 @@ fn many_images_are_remembered_only_for_a_while() {
     }
     assert_eq!(dataset.recent.lock().unwrap().len(), REMEMBERED);
 }
+
+#[test]
+fn a_tensor_in_onnx_format_yields_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("two.pb");
+    // A TensorProto: dims [2, 3, 8, 12], data_type float, then 576 zeros as raw_data.
+    let head = [10, 4, 2, 3, 8, 12, 16, 1, 74, 0x80, 0x12];
+    std::fs::write(&file, [&head[..], &[0; 2304]].concat()).unwrap();
+    let images = ImageSet::load(&[photo("camera.png"), file], &ImageOptions::default()).unwrap();
+    let names: Vec<String> = images.entries().iter().map(Entry::name).collect();
+    assert_eq!(names, ["camera.png", "tensor 0", "tensor 1"]);
+    let missing = ImageSet::load(&[PathBuf::from("no/such.pb")], &ImageOptions::default());
+    assert!(missing.unwrap_err().to_string().starts_with("cannot read no/such.pb: "));
+}

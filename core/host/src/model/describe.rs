@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use convscope_data::Preprocessing;
+use convscope_data::{Origin as Source, Preprocessing};
 use convscope_protocol::model::{LayerDescription, ModelDescription, PixelScale, ValueDescription};
 use convscope_runtime::network::{Field, Node, Origin, ValueId};
 use convscope_runtime::{Network, Region, Shape};
@@ -73,4 +73,16 @@ pub(super) fn pixel_scale(
         mean: floats(&form.mean),
         std: floats(&form.std),
     }))
+}
+
+/// Says where it stands how pictures become the input, without folders: reports of two machines
+/// are to be the same.
+pub(super) fn source(preprocessing: &Preprocessing) -> String {
+    match preprocessing.origin() {
+        Source::Card(path) => {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            format!("model card {}", name.to_string_lossy())
+        }
+        preset @ Source::Preset(_) => preset.to_string(),
+    }
 }

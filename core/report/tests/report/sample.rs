@@ -261,8 +261,12 @@ pub(crate) fn provenance() -> Provenance {
         seed: 1,
         backend: "cpu".into(),
         script_hash: Some(hash("d")),
-        models: vec![Ingredient { name: "squeezenet1_1.onnx".into(), hash: hash("b") }],
-        images: vec![Ingredient { name: "photos".into(), hash: hash("c") }],
+        models: vec![Ingredient {
+            name: "squeezenet1_1.onnx".into(),
+            hash: hash("b"),
+            preprocessing: Some("model card squeezenet1_1.toml".into()),
+        }],
+        images: vec![Ingredient { name: "photos".into(), hash: hash("c"), preprocessing: None }],
         plugins: vec![PluginOrigin {
             id: "org.convscope.deconvnet".into(),
             version: "0.1.0".into(),

@@ -196,5 +196,6 @@ pub(super) fn description(colours: Option<ColourOrder>) -> ModelDescription {
             mean: vec![128.0; channels],
             std: vec![64.0; channels],
         }),
+        preprocessing_source: None,
     }
 }
