@@ -1,0 +1,4 @@
+//! The fuzz targets of convscope.
+
+pub mod graph;
+pub mod targets;
