@@ -53,8 +53,8 @@ pub(crate) struct Workbench<'m> {
     /// Number of images for which the file writes down its shapes.
     pub(crate) batch: usize,
     pub(crate) store: &'m Store,
-    /// Names of values that the file uses.
-    pub(crate) values: &'m BTreeSet<&'m str>,
+    /// Names of values and nodes that the file uses.
+    pub(crate) names: &'m BTreeSet<&'m str>,
     /// Constants that are values of the network already.
     pub(crate) placed: BTreeMap<String, ValueId>,
     /// Number of elements that constant folding may still make.
@@ -69,7 +69,7 @@ impl<'m> Workbench<'m> {
         operator_set: i64,
         batch: usize,
         store: &'m Store,
-        values: &'m BTreeSet<&'m str>,
+        names: &'m BTreeSet<&'m str>,
         demanded: &'m RefCell<BTreeSet<String>>,
     ) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl<'m> Workbench<'m> {
             operator_set,
             batch,
             store,
-            values,
+            names,
             placed: BTreeMap::new(),
             left: Cell::new(FOLDED_ELEMENTS),
             demanded,
@@ -92,7 +92,7 @@ impl<'m> Workbench<'m> {
                 return Ok(id);
             }
             own.push('_');
-            while self.values.contains(own.as_str()) {
+            while self.names.contains(own.as_str()) {
                 own.push('_');
             }
         }
@@ -306,7 +306,7 @@ impl<'m> Call<'_, 'm> {
     /// Returns a name that the file does not use; the output's name is this node's alone.
     fn fresh_name(&self, step: &str) -> String {
         let mut name = format!("{}/{step}", self.output);
-        while self.bench.values.contains(name.as_str()) {
+        while self.bench.names.contains(name.as_str()) {
             name.push('_');
         }
         name

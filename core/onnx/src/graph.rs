@@ -11,8 +11,8 @@ use crate::tensor;
 pub(crate) struct Graph<'m> {
     /// The nodes that the outputs need, in an order in which they can run.
     pub(crate) nodes: Vec<GraphNode<'m>>,
-    /// All names of values.
-    pub(crate) values: BTreeSet<&'m str>,
+    /// All names of values and of nodes.
+    pub(crate) names: BTreeSet<&'m str>,
     /// The values that some node reads or the graph hands out.
     pub(crate) used: BTreeSet<&'m str>,
 }
@@ -69,7 +69,9 @@ pub(crate) fn resolve(graph: &GraphProto) -> Result<Graph<'_>, OnnxError> {
     let mut used: BTreeSet<&str> = outputs.collect();
     used.extend(sorted.iter().flat_map(|node| named(&node.input)));
     let nodes = name_apart(&sorted, &values);
-    Ok(Graph { nodes, values, used })
+    let mut names = values;
+    names.extend(nodes.iter().map(|node| node.name));
+    Ok(Graph { nodes, names, used })
 }
 
 /// Lists the names in a list; an empty one stands for an operand that is left out.

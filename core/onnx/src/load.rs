@@ -142,7 +142,7 @@ fn read(
     let (inputs, (network, outputs)) = loop {
         let inputs = input::of(graph, options, &demanded.borrow())?;
         let batch = inputs.computed.first().map_or(1, |input| input.batch);
-        let bench = Workbench::new(operator_set, batch, &store, &resolved.values, &demanded);
+        let bench = Workbench::new(operator_set, batch, &store, &resolved.names, &demanded);
         let loaded = Loader::new(graph, &resolved, bench).run(&inputs);
         // What was computed and is wanted as a constant is bound in the next round, if it is given.
         let wanted = |input: &Input<'_>| demanded.borrow().contains(input.name);

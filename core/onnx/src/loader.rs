@@ -316,5 +316,10 @@ mod tests {
         ];
         let network = load_nodes(nodes, vec![], 12).unwrap().network;
         assert!(network.find("y/flattened_").is_some());
+        let nodes =
+            vec![node("Relu", "y/flattened", &["x"], &["r"]), node("Softmax", "n", &["r"], &["y"])];
+        let network = load_nodes(nodes, vec![], 12).unwrap().network;
+        let names: Vec<&str> = network.nodes().iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names[..2], ["y/flattened", "y/flattened_"]);
     }
 }

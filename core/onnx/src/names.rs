@@ -1,6 +1,7 @@
 //! The further names by which a user may know a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use convscope_runtime::NetworkBuilder;
 use convscope_runtime::network::ValueId;
@@ -12,11 +13,15 @@ const NAME_SCOPES: &str = "pkg.torch.onnx.name_scopes";
 /// How many similar names an error lists.
 const NEAREST: usize = 3;
 
+/// How many modules within each other are named, from the innermost on.
+const DEPTH: usize = 32;
+
 /// The further names that values claim.
 ///
 /// A name of the file goes to its value. A name that is derived, such as the path of a module, may
-/// be claimed by several: then the value that no other claimant reads has it, which is what the
-/// module hands out, and nobody where that leaves more than one.
+/// be claimed by several, such as all nodes within the module: then the value that no other
+/// claimant reads has it, which is what the module hands out, and nobody where that leaves more
+/// than one.
 #[derive(Debug, Default)]
 pub(crate) struct Aliases<'m> {
     own: Vec<(&'m str, ValueId)>,
@@ -26,7 +31,7 @@ pub(crate) struct Aliases<'m> {
 #[derive(Debug)]
 struct Claim {
     value: ValueId,
-    reads: Vec<ValueId>,
+    reads: Rc<BTreeSet<ValueId>>,
 }
 
 impl<'m> Aliases<'m> {
@@ -41,16 +46,16 @@ impl<'m> Aliases<'m> {
         self.own.extend([(node.name, value), (output, value)]);
         let metadata = &node.proto.metadata_props;
         let scopes = metadata.iter().find(|entry| entry.key == NAME_SCOPES);
-        let scopes = scopes.map(|entry| scopes_in(&entry.value)).unwrap_or_default();
         let weights = node.proto.input.iter().skip(1).filter_map(|name| stem(name));
         let derived = [
-            scopes,
-            module_path(&node.proto.name).into_iter().collect(),
+            scopes.map(|entry| scopes_in(&entry.value)).unwrap_or_default(),
+            module_paths(&node.proto.name),
             weights.map(str::to_owned).collect(),
         ];
+        let reads: Rc<BTreeSet<ValueId>> = Rc::new(reads.iter().copied().collect());
         for (names, claims) in derived.into_iter().zip(&mut self.derived) {
             for name in names {
-                let claim = Claim { value, reads: reads.to_vec() };
+                let claim = Claim { value, reads: Rc::clone(&reads) };
                 claims.entry(name).or_default().push(claim);
             }
         }
@@ -67,21 +72,30 @@ impl<'m> Aliases<'m> {
             builder.alias(name, value);
         }
         for (name, claims) in self.derived.iter().flatten() {
-            let read = |claim: usize| {
-                let others = claims.iter().enumerate().filter(|&(other, _)| other != claim);
-                others.flat_map(|(_, other)| &other.reads).any(|id| *id == claims[claim].value)
-            };
-            let ends: BTreeSet<ValueId> =
-                (0..claims.len()).filter(|&at| !read(at)).map(|at| claims[at].value).collect();
-            if let (1, Some(&value)) = (ends.len(), ends.first()) {
+            if let Some(value) = handed_out(claims) {
                 builder.alias(name, value);
             }
         }
     }
 }
 
-/// Reads the last two scopes in a list such as `['', 'features', 'features.0', 'conv2d']`: the
-/// last is the node's own name there, the one before it the module's path.
+/// Returns the one value that no other claimant reads.
+fn handed_out(claims: &[Claim]) -> Option<ValueId> {
+    let mut readers: BTreeMap<ValueId, usize> = BTreeMap::new();
+    for value in claims.iter().flat_map(|claim| claim.reads.iter()) {
+        *readers.entry(*value).or_default() += 1;
+    }
+    let is_end = |claim: &&Claim| {
+        // A node that hands a value on reads it itself.
+        let own = usize::from(claim.reads.contains(&claim.value));
+        readers.get(&claim.value).copied().unwrap_or(0) == own
+    };
+    let ends: BTreeSet<ValueId> = claims.iter().filter(is_end).map(|claim| claim.value).collect();
+    if ends.len() == 1 { ends.first().copied() } else { None }
+}
+
+/// Reads the innermost scopes in a list such as `['', 'features', 'features.0', 'conv2d']`: the
+/// last is the node's own name there, those before it are the paths of the modules around it.
 fn scopes_in(list: &str) -> Vec<String> {
     let mut scopes = Vec::new();
     let mut rest = list;
@@ -92,13 +106,21 @@ fn scopes_in(list: &str) -> Vec<String> {
         scopes.push(&inner[..end]);
         rest = &inner[end + 1..];
     }
-    scopes.into_iter().rev().take(2).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let inner = scopes.into_iter().rev().take(DEPTH);
+    let names: BTreeSet<&str> = inner.filter(|name| !name.is_empty()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
-/// Turns `/features/features.0/Conv` into `features.0`: `PyTorch`'s older exporter writes the path
-/// of a module with its parents, each from the nearest list of modules on, and the operator.
-fn module_path(name: &str) -> Option<String> {
-    let (modules, _operator) = name.strip_prefix('/')?.rsplit_once('/')?;
+/// Turns `/features/features.0/Conv` into `features` and `features.0`: `PyTorch`'s older exporter
+/// writes the paths of the modules around a node, each from the nearest list of modules on, and the
+/// operator.
+fn module_paths(name: &str) -> Vec<String> {
+    let modules = name.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
+    let Some((modules, _operator)) = modules else { return Vec::new() };
+    if modules.split('/').count() > DEPTH {
+        return Vec::new();
+    }
+    let mut paths = Vec::new();
     let mut path: Vec<&str> = Vec::new();
     for module in modules.split('/') {
         let within =
@@ -107,8 +129,9 @@ fn module_path(name: &str) -> Option<String> {
             path.pop();
         }
         path.push(module);
+        paths.push(path.join("."));
     }
-    Some(path.join("."))
+    paths
 }
 
 /// Turns `features.0.weight` into `features.0`.
@@ -135,21 +158,25 @@ mod tests {
     #[test]
     fn paths_of_modules_are_put_together() {
         for (name, path) in [
-            ("/features/features.0/Conv", Some("features.0")),
-            ("/layer1/layer1.0/conv1/Conv", Some("layer1.0.conv1")),
-            ("/model/blocks/blocks.3/attn/MatMul", Some("model.blocks.3.attn")),
-            ("/relu_1/Relu", Some("relu_1")),
-            ("/Flatten", None),
-            ("conv1", None),
+            ("/features/features.0/Conv", &["features", "features.0"][..]),
+            ("/layer1/layer1.0/conv1/Conv", &["layer1", "layer1.0", "layer1.0.conv1"]),
+            (
+                "/model/blocks/blocks.3/attn/MatMul",
+                &["model", "model.blocks", "model.blocks.3", "model.blocks.3.attn"],
+            ),
+            ("/relu_1/Relu", &["relu_1"]),
+            ("/Flatten", &[]),
+            ("conv1", &[]),
         ] {
-            assert_eq!(module_path(name).as_deref(), path, "{name}");
+            assert_eq!(module_paths(name), path, "{name}");
         }
+        assert_eq!(module_paths(&"/a".repeat(10_000)), [""; 0]);
     }
 
     #[test]
     fn scopes_are_read_from_the_list_that_the_exporter_writes() {
         let list = "['', 'features', 'features.0', 'conv2d']";
-        assert_eq!(scopes_in(list), ["conv2d", "features.0"]);
+        assert_eq!(scopes_in(list), ["conv2d", "features", "features.0"]);
         assert_eq!(scopes_in("['']"), [""; 0]);
         assert_eq!(scopes_in("['open"), [""; 0]);
     }
