@@ -167,6 +167,11 @@ mod tests {
             refusal(power("y"), stored, 13),
             "Pow n: its integers overflow, or it divides them by zero"
         );
+        let stored = vec![integers("a", &[3]), reals("b", &[], &[0.5])];
+        assert_eq!(
+            refusal(power("y"), stored, 13),
+            "one node is not supported:\n  Pow n: it raises integers to a power that is real"
+        );
     }
 
     #[test]

@@ -37,15 +37,17 @@ pub(super) fn power(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     call.at_most(2)?;
     let (base, exponent) = (required(call, 0)?, required(call, 1)?);
     let integral: Integer = |base, exponent| base.checked_pow(u32::try_from(exponent).ok()?);
-    match base {
-        Constant::Real(_) => joined(
-            call,
-            base,
-            &Constant::Real(exponent.clone().into_tensor()?),
-            f32::powf,
-            integral,
-        ),
-        Constant::Integer(_) => joined(call, base, exponent, f32::powf, integral),
+    match (base, exponent) {
+        (Constant::Real(_), _) => {
+            let exponent = Constant::Real(exponent.clone().into_tensor()?);
+            joined(call, base, &exponent, f32::powf, integral)
+        }
+        (Constant::Integer(_), Constant::Integer(_)) => {
+            joined(call, base, exponent, f32::powf, integral)
+        }
+        (Constant::Integer(_), Constant::Real(_)) => {
+            Err(Refusal::unsupported("it raises integers to a power that is real"))
+        }
     }
 }
 
