@@ -27,3 +27,5 @@ mod settings;
 mod shipped;
 #[path = "script/text.rs"]
 mod text;
+#[path = "script/values.rs"]
+mod values;
