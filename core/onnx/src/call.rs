@@ -4,11 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use convscope_runtime::layer::Transposition;
 use convscope_runtime::network::ValueId;
 use convscope_runtime::{LayerInversion, NetworkBuilder, Rounding, Shape, Tensor, Window};
 
 use crate::attributes::Attributes;
 use crate::constant::Constant;
+use crate::layout::CHANNELS_LAST;
 use crate::limits::FOLDED_ELEMENTS;
 use crate::proto::TensorProto;
 use crate::refusal::Refusal;
@@ -22,6 +24,9 @@ pub(crate) enum Known {
     Constant(Constant),
     /// Its shape.
     Computed(ValueId),
+    /// The shape of a picture that the network takes with channels first and the file with
+    /// channels last.
+    ChannelsLast(ValueId),
     /// That it holds the positions of the maxima of a pooling. No value of the network does: who
     /// reads them finds them again.
     Switches(Pooling),
@@ -57,6 +62,8 @@ pub(crate) struct Workbench<'m> {
     pub(crate) names: &'m BTreeSet<&'m str>,
     /// Constants that are values of the network already.
     pub(crate) placed: BTreeMap<String, ValueId>,
+    /// Pictures with channels last, by the input that has them first.
+    turned: BTreeMap<ValueId, ValueId>,
     /// Number of elements that constant folding may still make.
     pub(crate) left: Cell<usize>,
     /// Names of values that nodes want to be constant: an input of the model whose value is given
@@ -79,6 +86,7 @@ impl<'m> Workbench<'m> {
             store,
             names,
             placed: BTreeMap::new(),
+            turned: BTreeMap::new(),
             left: Cell::new(FOLDED_ELEMENTS),
             demanded,
         }
@@ -99,6 +107,31 @@ impl<'m> Workbench<'m> {
         let id = self.builder.constant(&own, tensor)?;
         self.placed.insert(own, id);
         Ok(id)
+    }
+
+    /// Gives a picture back the layout of the file, once.
+    pub(crate) fn channels_last(
+        &mut self,
+        name: &str,
+        picture: ValueId,
+    ) -> Result<ValueId, Refusal> {
+        if let Some(&id) = self.turned.get(&picture) {
+            return Ok(id);
+        }
+        let name = self.fresh_name(name, "channels_last");
+        let layer = Arc::new(Transposition::new(&CHANNELS_LAST)?);
+        let id = self.builder.layer(&name, layer, &[picture], &name)?;
+        self.turned.insert(picture, id);
+        Ok(id)
+    }
+
+    /// Returns a name that the file does not use, behind one that it does.
+    fn fresh_name(&self, name: &str, step: &str) -> String {
+        let mut name = format!("{name}/{step}");
+        while self.names.contains(name.as_str()) {
+            name.push('_');
+        }
+        name
     }
 }
 
@@ -133,7 +166,9 @@ impl<'m> Call<'_, 'm> {
     pub(crate) fn rank(&self, index: usize) -> Option<usize> {
         match &self.operand(index)?.known {
             Known::Constant(constant) => Some(constant.shape().rank()),
-            Known::Computed(id) => Some(self.bench.builder.shape(*id).rank()),
+            Known::Computed(id) | Known::ChannelsLast(id) => {
+                Some(self.bench.builder.shape(*id).rank())
+            }
             Known::Lost | Known::Switches(_) => None,
         }
     }
@@ -161,6 +196,7 @@ impl<'m> Call<'_, 'm> {
         };
         match &operand.known {
             Known::Computed(id) => Ok(*id),
+            Known::ChannelsLast(id) => self.bench.channels_last(operand.name, *id),
             Known::Constant(Constant::Real(tensor)) => {
                 let tensor = tensor.clone();
                 let name = operand.name;
@@ -305,10 +341,6 @@ impl<'m> Call<'_, 'm> {
 
     /// Returns a name that the file does not use; the output's name is this node's alone.
     fn fresh_name(&self, step: &str) -> String {
-        let mut name = format!("{}/{step}", self.output);
-        while self.bench.names.contains(name.as_str()) {
-            name.push('_');
-        }
-        name
+        self.bench.fresh_name(self.output, step)
     }
 }

@@ -196,10 +196,11 @@ impl<'m> Stated<'m> {
     }
 
     fn open(&self) -> OnnxError {
-        let defaults = [1, 3, 224, 224];
         let extents = self.extents.as_deref().filter(|extents| !extents.is_empty());
+        let extents = extents.unwrap_or(&[None; 4]);
+        let channels_last = matches!(extents, [_, _, _, Some(1 | 3)]);
+        let defaults = if channels_last { [1, 224, 224, 3] } else { [1, 3, 224, 224] };
         let example = extents
-            .unwrap_or(&[None; 4])
             .iter()
             .enumerate()
             .map(|(axis, extent)| extent.unwrap_or(*defaults.get(axis).unwrap_or(&1)).to_string())
@@ -287,6 +288,10 @@ mod tests {
         assert_eq!(
             refusal(value_info("x", &[-1, 3, -1, -1]), &shapes(&[])),
             "input x has the shape [n, 3, n, n]: say which size to use, such as 1,3,224,224"
+        );
+        assert_eq!(
+            refusal(value_info("x", &[-1, -1, -1, 1]), &shapes(&[])),
+            "input x has the shape [n, n, n, 1]: say which size to use, such as 1,224,224,1"
         );
     }
 

@@ -17,6 +17,7 @@ mod external;
 mod fold;
 mod graph;
 mod input;
+mod layout;
 mod limits;
 mod load;
 mod loader;
@@ -38,5 +39,6 @@ mod wire;
 
 pub use constant::{Constant, Integers};
 pub use error::{OnnxError, UnsupportedNode, UnsupportedNodes};
+pub use layout::InputLayout;
 pub use load::{LoadOptions, LoadedModel, load, load_bytes, outline, read_constant, read_tensor};
 pub use support::{Support, support};

@@ -10,6 +10,7 @@ use convscope_runtime::{BackendError, Network, Tensor};
 use crate::call::Workbench;
 use crate::constant::Constant;
 use crate::input::{self, Input};
+use crate::layout::InputLayout;
 use crate::loader::Loader;
 use crate::overlay::Overlay;
 use crate::proto::{ModelProto, TensorProto};
@@ -21,8 +22,8 @@ use crate::{OnnxError, graph, names, reader, scores, tensor};
 /// What a caller may decide about a model.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// The shape of every input, batch included, in the order of the model's inputs; empty for the
-    /// shapes that the file states.
+    /// The shape of every input as the file takes it, batch included, in the order of the model's
+    /// inputs; empty for the shapes that the file states.
     pub input_shapes: Vec<Vec<usize>>,
     /// A value of every input, in the order of the model's inputs; empty where they are not known.
     ///
@@ -41,6 +42,8 @@ pub struct LoadOptions {
 pub struct LoadedModel {
     /// Its layers.
     pub network: Network,
+    /// In which layout the file takes each input of the network.
+    pub input_layouts: Vec<InputLayout>,
     /// Names of the inputs that were bound, by their place among the model's inputs. The network
     /// takes the others.
     pub bound: BTreeMap<usize, String>,
@@ -139,7 +142,7 @@ fn read(
     }
     let store = Store::new(file, folder, reading).under(overlay);
     let demanded = RefCell::new(BTreeSet::new());
-    let (inputs, (network, outputs)) = loop {
+    let (inputs, (network, outputs, input_layouts)) = loop {
         let inputs = input::of(graph, options, &demanded.borrow())?;
         let batch = inputs.computed.first().map_or(1, |input| input.batch);
         let bench = Workbench::new(operator_set, batch, &store, &resolved.names, &demanded);
@@ -157,7 +160,16 @@ fn read(
     let producer = format!("{} {}", model.producer_name, model.producer_version);
     let producer = producer.trim().to_owned();
     let files = store.files();
-    Ok(LoadedModel { network, bound, scores, probability, producer, opset: operator_set, files })
+    Ok(LoadedModel {
+        network,
+        input_layouts,
+        bound,
+        scores,
+        probability,
+        producer,
+        opset: operator_set,
+        files,
+    })
 }
 
 /// Reads a tensor from a file that holds one ONNX `TensorProto`.

@@ -12,6 +12,7 @@ use crate::constant::Constant;
 use crate::error::{UnsupportedNode, UnsupportedNodes};
 use crate::graph::{Graph, GraphNode};
 use crate::input::Inputs;
+use crate::layout::InputLayout;
 use crate::names::Aliases;
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::refusal::Refusal;
@@ -42,14 +43,25 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
         }
     }
 
-    /// Makes the network. Returns its outputs too.
+    /// Makes the network. Returns its outputs too, and in which layout the file takes its inputs.
     ///
     /// # Errors
     /// Lists all nodes that are not supported, or stops at the first that is invalid.
-    pub(crate) fn run(mut self, inputs: &Inputs<'m>) -> Result<(Network, Vec<ValueId>), OnnxError> {
+    pub(crate) fn run(
+        mut self,
+        inputs: &Inputs<'m>,
+    ) -> Result<(Network, Vec<ValueId>, Vec<InputLayout>), OnnxError> {
+        let mut layouts = Vec::with_capacity(inputs.computed.len());
         for input in &inputs.computed {
-            let id = self.bench.builder.input(input.name, input.shape.clone())?;
-            self.known.insert(input.name, Known::Computed(id));
+            let layout = InputLayout::of(input, self.graph);
+            let shape = layout.in_network(&input.shape);
+            let id = self.bench.builder.input(input.name, shape)?;
+            let known = match layout {
+                InputLayout::Same => Known::Computed(id),
+                InputLayout::ChannelsLast => Known::ChannelsLast(id),
+            };
+            self.known.insert(input.name, known);
+            layouts.push(layout);
         }
         for (name, constant) in inputs.bound.values() {
             self.known.insert(name, Known::Constant(constant.clone()));
@@ -67,6 +79,10 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
         for name in self.outputs.clone() {
             outputs.push(match self.operand(name)?.known {
                 Known::Computed(id) => id,
+                Known::ChannelsLast(id) => self
+                    .bench
+                    .channels_last(name, id)
+                    .map_err(|refusal| output_error(name, &refusal))?,
                 Known::Constant(Constant::Real(tensor)) => self
                     .bench
                     .place(name, tensor)
@@ -82,7 +98,7 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             });
         }
         self.aliases.give(&mut self.bench.builder);
-        Ok((self.bench.builder.finish(outputs.clone()), outputs))
+        Ok((self.bench.builder.finish(outputs.clone()), outputs, layouts))
     }
 
     /// Turns a node into layers or into constants.
@@ -219,7 +235,7 @@ fn check_supported(proto: &NodeProto) -> Result<(), Refusal> {
 
 fn computed(operand: &Operand<'_>) -> Option<ValueId> {
     match operand.known {
-        Known::Computed(id) => Some(id),
+        Known::Computed(id) | Known::ChannelsLast(id) => Some(id),
         _ => None,
     }
 }

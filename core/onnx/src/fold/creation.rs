@@ -5,6 +5,7 @@ use convscope_runtime::{Shape, Tensor};
 use super::required;
 use crate::call::{Call, Known, Operand};
 use crate::constant::{Constant, Integers};
+use crate::layout::InputLayout;
 use crate::normal_form::resolve_axis;
 use crate::refusal::Refusal;
 use crate::tensor;
@@ -73,6 +74,9 @@ fn known_shape(call: &Call<'_, '_>, operand: &Operand<'_>) -> Result<Shape, Refu
         Known::Constant(constant) => Ok(constant.shape().clone()),
         // The batch is the one for which the file writes down its shapes: 1 where it is open.
         Known::Computed(id) => Ok(call.shape(*id).with_batch(call.bench.batch)),
+        Known::ChannelsLast(id) => {
+            Ok(InputLayout::ChannelsLast.in_file(&call.shape(*id)).with_batch(call.bench.batch))
+        }
         Known::Switches(_) | Known::Lost => {
             Err(Refusal::unsupported("the shape of its input is unknown"))
         }

@@ -34,7 +34,7 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
         Known::Constant(Constant::Real(_)) => {
             return Err(Refusal::invalid("its indices hold real numbers"));
         }
-        Known::Computed(_) | Known::Lost => {
+        Known::ChannelsLast(_) | Known::Computed(_) | Known::Lost => {
             return Err(Refusal::unsupported(format!(
                 "its indices {} are neither stored nor those of a MaxPool",
                 indices.name

@@ -3,11 +3,17 @@
 use convscope_runtime::layer::Transposition;
 use convscope_runtime::network::ValueId;
 
-use crate::call::Call;
+use crate::call::{Call, Known, Operand};
+use crate::layout::CHANNELS_FIRST;
 use crate::refusal::Refusal;
 
 pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.at_most(1)?;
+    if let Some(&Operand { known: Known::ChannelsLast(picture), .. }) = call.operand(0)
+        && call.axis_order(CHANNELS_FIRST.len())? == CHANNELS_FIRST
+    {
+        return Ok(picture);
+    }
     let input = call.value(0)?;
     let order = call.axis_order(call.shape(input).rank())?;
     if order.is_sorted() {
