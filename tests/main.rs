@@ -8,6 +8,7 @@
 
 mod architecture;
 mod cards;
+mod channels_last;
 mod confinement;
 mod conformance;
 mod fixtures;

@@ -76,7 +76,11 @@ fn rendered(description: &ModelDescription, classes: usize, uses: &[Use<'_>]) ->
     let inputs: Vec<String> = description
         .inputs
         .iter()
-        .map(|input| format!("{} {}", input.name, extents(&input.shape)))
+        .map(|input| {
+            let last = description.channels_last.contains(&input.name);
+            let note = if last { " (channels last in the file)" } else { "" };
+            format!("{} {}{note}", input.name, extents(&input.shape))
+        })
         .collect();
     let count = |kind: &str| description.layers.iter().filter(|layer| layer.kind == kind).count();
     let mut lines = vec![

@@ -1,7 +1,7 @@
 //! Raw tensors in, raw tensors out.
 
 use convscope_runtime::network::{Extent, ForwardRequest, ValueId};
-use convscope_runtime::{Keep, Shape, Tensor};
+use convscope_runtime::{Backend, Keep, Shape, Tensor};
 
 use crate::control::Control;
 use crate::engine::row_of;
@@ -9,8 +9,8 @@ use crate::memory::{Cost, bytes_of, items_at_once};
 use crate::{HostError, Model, Session, translate};
 
 impl Session {
-    /// Runs a model forward on raw tensors, one per input of its network in order, and returns the
-    /// values of the given names; its outputs where none is given.
+    /// Runs a model forward on raw tensors, one per input of its network in order and in the layout
+    /// of the file, and returns the values of the given names; its outputs where none is given.
     ///
     /// # Errors
     /// Fails when the tensors do not fit the model, a name is unknown, or the network fails.
@@ -43,6 +43,7 @@ impl Session {
             engine.check_cancelled()?;
             let inputs =
                 inputs.iter().map(|input| rows_of(input, chunk)).collect::<Result<Vec<_>, _>>()?;
+            let inputs = turned(model, &inputs, engine.backend)?;
             let request = ForwardRequest { captures: &ids, interventions: &[], keep: Keep::Output };
             let trace = engine.compute(|| network.forward(engine.backend, &inputs, &request))?;
             for (id, parts) in ids.iter().zip(&mut parts) {
@@ -63,6 +64,19 @@ impl Session {
     }
 }
 
+/// Brings inputs from the layout of the file into that of the network.
+fn turned(
+    model: &Model,
+    inputs: &[Tensor],
+    backend: &dyn Backend,
+) -> Result<Vec<Tensor>, HostError> {
+    let turn = |(index, input): (usize, &Tensor)| match model.input_layout(index).order() {
+        Some(order) => backend.transposition(input, &order),
+        None => Ok(input.clone()),
+    };
+    Ok(inputs.iter().enumerate().map(turn).collect::<Result<_, _>>()?)
+}
+
 /// Checks the inputs and returns their number of images.
 fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
     let network = model.network();
@@ -80,12 +94,13 @@ fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
     }
     // A model all of whose inputs are bound has one result.
     let batch = inputs.first().map_or(1, |input| input.shape().batch());
-    for (&id, input) in network.inputs().iter().zip(inputs) {
+    for (index, (&id, input)) in network.inputs().iter().zip(inputs).enumerate() {
         let value = network.value(id);
-        if *input.shape() != value.shape.with_batch(batch) || batch == 0 {
+        let shape = model.input_layout(index).in_file(&value.shape);
+        if *input.shape() != shape.with_batch(batch) || batch == 0 {
             return Err(wrong(
                 format!("input {}", value.name),
-                format!("the model takes {} for one image, got {}", value.shape, input.shape()),
+                format!("the model takes {shape} for one image, got {}", input.shape()),
             ));
         }
     }

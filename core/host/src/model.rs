@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use convscope_data::{ContentHash, Labels, Preprocessing, Preset, card_of, read_labels};
-use convscope_onnx::{Constant, LoadOptions};
+use convscope_onnx::{Constant, InputLayout, LoadOptions};
 use convscope_protocol::ModelDescription;
 use convscope_runtime::network::ValueId;
 use convscope_runtime::{Network, Shape};
@@ -37,6 +37,7 @@ pub struct Model {
     path: PathBuf,
     network: Network,
     bound: BTreeMap<usize, String>,
+    input_layouts: Vec<InputLayout>,
     score: ValueId,
     probability: Option<ValueId>,
     preprocessing: Option<Preprocessing>,
@@ -104,6 +105,9 @@ impl Model {
         }
         let preprocessing = preset.or(preprocessing);
         let mut model = Self { weights, ..Self::new(path, network, score) };
+        model.description.channels_last =
+            describe::channels_last(&model.network, &loaded.input_layouts);
+        model.input_layouts = loaded.input_layouts;
         model.probability = loaded.probability;
         model.bound = loaded.bound;
         model.description.probability =
@@ -129,6 +133,7 @@ impl Model {
             path: path.to_owned(),
             network,
             bound: BTreeMap::new(),
+            input_layouts: Vec::new(),
             score,
             probability: None,
             preprocessing: None,
@@ -190,6 +195,11 @@ impl Model {
     /// place among the model's inputs. The network takes the others.
     pub fn bound(&self) -> &BTreeMap<usize, String> {
         &self.bound
+    }
+
+    /// Returns in which layout the file takes an input of the network.
+    pub fn input_layout(&self, index: usize) -> InputLayout {
+        self.input_layouts.get(index).copied().unwrap_or_default()
     }
 
     /// Returns how pictures become the model's input, where something says it.

@@ -13,6 +13,10 @@ pub struct ModelDescription {
     pub hash: String,
     /// Inputs, in order.
     pub inputs: Vec<ValueDescription>,
+    /// Names of the inputs that the file takes as `[batch, height, width, channel]`; they are
+    /// `[batch, channel, height, width]` here as everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels_last: Vec<String>,
     /// Layers in execution order.
     pub layers: Vec<LayerDescription>,
     /// Name of the layer or value that holds the scores: below the softmax.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use convscope_data::{Origin as Source, Preprocessing};
+use convscope_onnx::InputLayout;
 use convscope_protocol::model::{LayerDescription, ModelDescription, PixelScale, ValueDescription};
 use convscope_runtime::network::{Field, Node, Origin, ValueId};
 use convscope_runtime::{Network, Region, Shape};
@@ -58,6 +59,13 @@ fn field(network: &Network, value: ValueId, input: ValueId) -> Option<([usize; 2
     let (first, second) = (seen(0)?, seen(1)?);
     let stride = [second.top.abs_diff(first.top), second.left.abs_diff(first.left)];
     Some(([first.height, first.width], stride))
+}
+
+/// Lists the inputs that the file takes with channels last.
+pub(super) fn channels_last(network: &Network, layouts: &[InputLayout]) -> Vec<String> {
+    let inputs = network.inputs().iter().zip(layouts);
+    let last = inputs.filter(|(_, layout)| **layout == InputLayout::ChannelsLast);
+    last.map(|(&id, _)| network.value(id).name.clone()).collect()
 }
 
 /// Describes how a value of an input of `channels` came from a pixel, where few numbers can say it.

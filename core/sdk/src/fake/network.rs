@@ -186,6 +186,7 @@ pub(super) fn description(colours: Option<ColourOrder>) -> ModelDescription {
             name: "input".to_owned(),
             shape: vec![1, channels, EDGE, EDGE],
         }],
+        channels_last: Vec::new(),
         layers: layers.collect(),
         score: "scores".to_owned(),
         probability: None,
