@@ -80,7 +80,7 @@ impl InputLayout {
 
 fn puts_channels_first(proto: &NodeProto) -> bool {
     let order = proto.attribute.iter().find(|attribute| attribute.name == "perm");
-    order.is_some_and(|order| order.ints == CHANNELS_FIRST.map(|axis| axis as i64))
+    order.is_some_and(|order| order.ints == CHANNELS_FIRST.map(|axis| axis.cast_signed() as i64))
 }
 
 #[cfg(test)]
