@@ -1,8 +1,6 @@
 //! A model whose file takes pictures with channels last (`tests/fixtures/make_channels_last.py`).
 
-use crate::support::{
-    assert_close, convscope, fixture, folder, json_of, npy, photo, refusal, text,
-};
+use crate::support::{assert_close, convscope, fixture, folder, json_of, npy, photo, refusal};
 
 #[test]
 fn raw_tensors_come_in_the_layout_of_the_file() {
