@@ -13,6 +13,7 @@ mod confinement;
 mod conformance;
 mod fixtures;
 mod formats;
+mod fuzz;
 mod inspect;
 mod mistakes;
 mod operators;

@@ -6,27 +6,127 @@ use prost::Message;
 /// Operators with what they take: names of attributes that they may have. Those that no converter
 /// knows are refused by name, which is an answer too.
 const OPERATORS: &[&str] = &[
-    "Abs", "Add", "And", "ArgMax", "AveragePool", "BatchNormalization", "Cast", "Celu", "Ceil", "Clip", "Concat",
-    "Constant", "ConstantOfShape", "Conv", "ConvTranspose", "DepthToSpace", "DequantizeLinear", "Div", "Dropout", "Elu",
-    "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "Gelu", "Gemm", "GlobalAveragePool", "GlobalMaxPool",
-    "Greater", "HardSigmoid", "HardSwish", "Identity", "InstanceNormalization", "LRN", "LayerNormalization",
-    "LeakyRelu", "Less", "Log", "LogSoftmax", "MatMul", "Max", "MaxPool", "MaxUnpool", "Min", "Mish", "Mul", "Neg",
-    "Not", "PRelu", "Pad", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu",
-    "Reshape", "Selu", "Shape", "Sigmoid", "Size", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Split",
-    "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
+    "Abs",
+    "Add",
+    "And",
+    "ArgMax",
+    "AveragePool",
+    "BatchNormalization",
+    "Cast",
+    "Celu",
+    "Ceil",
+    "Clip",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "DequantizeLinear",
+    "Div",
+    "Dropout",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "Gelu",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "Greater",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "InstanceNormalization",
+    "LRN",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Less",
+    "Log",
+    "LogSoftmax",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "MaxUnpool",
+    "Min",
+    "Mish",
+    "Mul",
+    "Neg",
+    "Not",
+    "PRelu",
+    "Pad",
+    "Pow",
+    "Range",
+    "Reciprocal",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceSum",
+    "Relu",
+    "Reshape",
+    "Selu",
+    "Shape",
+    "Sigmoid",
+    "Size",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SpaceToDepth",
+    "Split",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Sum",
+    "Tanh",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+    "Where",
 ];
 
 const INTEGER: &[&str] = &[
-    "axis", "keepdims", "group", "ceil_mode", "count_include_pad", "transA", "transB", "to", "allowzero", "size",
-    "num_outputs", "storage_order", "noop_with_empty_axes", "training_mode", "spatial", "blocksize", "start", "end",
+    "axis",
+    "keepdims",
+    "group",
+    "ceil_mode",
+    "count_include_pad",
+    "transA",
+    "transB",
+    "to",
+    "allowzero",
+    "size",
+    "num_outputs",
+    "storage_order",
+    "noop_with_empty_axes",
+    "training_mode",
+    "spatial",
+    "blocksize",
+    "start",
+    "end",
 ];
 
 const INTEGERS: &[&str] = &[
-    "kernel_shape", "strides", "pads", "dilations", "axes", "perm", "starts", "ends", "split", "output_padding",
-    "output_shape", "shape",
+    "kernel_shape",
+    "strides",
+    "pads",
+    "dilations",
+    "axes",
+    "perm",
+    "starts",
+    "ends",
+    "split",
+    "output_padding",
+    "output_shape",
+    "shape",
 ];
 
-const REAL: &[&str] = &["alpha", "beta", "epsilon", "ratio", "min", "max", "bias", "value", "gamma", "momentum"];
+const REAL: &[&str] =
+    &["alpha", "beta", "epsilon", "ratio", "min", "max", "bias", "value", "gamma", "momentum"];
 
 const WORDS: &[(&str, &[&str])] = &[
     ("auto_pad", &["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"]),
@@ -105,13 +205,15 @@ fn stored(choose: &mut Unstructured<'_>, name: &str) -> Result<Tensor> {
     if choose.ratio(1, 2)? {
         tensor.data_type = 1;
         let step: u8 = choose.arbitrary()?;
-        tensor.float_data = (0..volume).map(|i| (i * i64::from(step) % 17) as f32 / 8.0 - 1.0).collect();
+        tensor.float_data =
+            (0..volume).map(|i| (i * i64::from(step) % 17) as f32 / 8.0 - 1.0).collect();
     } else if choose.ratio(3, 4)? {
         tensor.data_type = 7;
         tensor.int64_data = (0..volume).map(|_| number(choose)).collect::<Result<_>>()?;
     } else {
         tensor.data_type = *choose.choose(&[2, 3, 6, 9])?;
-        tensor.int32_data = (0..volume).map(|_| Ok(number(choose)? as i32)).collect::<Result<_>>()?;
+        tensor.int32_data =
+            (0..volume).map(|_| Ok(number(choose)? as i32)).collect::<Result<_>>()?;
     }
     Ok(tensor)
 }

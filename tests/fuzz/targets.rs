@@ -13,7 +13,8 @@ use convscope_protocol::schema::Schema;
 use convscope_runtime::network::ForwardRequest;
 use convscope_runtime::{Composite, CpuBackend, Keep, Shape, Tensor};
 use convscope_script::{
-    Failure, ImageOptions, ModelOptions, ModelOutline, ScriptImages, ScriptModel, ScriptOptions, Workbench,
+    Failure, ImageOptions, ModelOptions, ModelOutline, ScriptImages, ScriptModel, ScriptOptions,
+    Workbench,
 };
 
 use super::graph;
@@ -70,8 +71,7 @@ fn exercise(loaded: &LoadedModel) {
         inputs.push(Tensor::new(shape, values).unwrap());
     }
     let captures: Vec<_> = network.nodes().iter().map(|node| node.output).collect();
-    let request =
-        ForwardRequest { captures: &captures, interventions: &[], keep: Keep::Inversion };
+    let request = ForwardRequest { captures: &captures, interventions: &[], keep: Keep::Inversion };
     let Ok(trace) = network.forward(&backend, &inputs, &request) else { return };
     for &id in &captures {
         let value = trace.value(id).unwrap();
@@ -112,7 +112,7 @@ pub fn card(bytes: &[u8]) {
     let Some((&kind, text)) = bytes.split_first() else { return };
     let name = ["model.toml", "preprocessor_config.json", "config.json"][usize::from(kind % 3)];
     with_file(name, text, |path| {
-        drop(data::card_of(&path.with_file_name("model.onnx")));
+        drop(data::card_of(&path.with_file_name("model.onnx"), Some([3, 224, 224])));
     });
 }
 

@@ -11,7 +11,7 @@ use convscope_runtime::{LayerInversion, NetworkBuilder, Rounding, Shape, Tensor,
 use crate::attributes::Attributes;
 use crate::constant::Constant;
 use crate::layout::CHANNELS_LAST;
-use crate::limits::FOLDED_ELEMENTS;
+use crate::limits::{FOLDED_BYTES, FOLDED_EXTENT};
 use crate::proto::TensorProto;
 use crate::refusal::Refusal;
 use crate::store::Store;
@@ -64,7 +64,7 @@ pub(crate) struct Workbench<'m> {
     pub(crate) placed: BTreeMap<String, ValueId>,
     /// Pictures with channels last, by the input that has them first.
     turned: BTreeMap<ValueId, ValueId>,
-    /// Number of elements that constant folding may still make.
+    /// Bytes that constant folding may still make.
     pub(crate) left: Cell<usize>,
     /// Names of values that nodes want to be constant: an input of the model whose value is given
     /// is bound then.
@@ -87,7 +87,7 @@ impl<'m> Workbench<'m> {
             names,
             placed: BTreeMap::new(),
             turned: BTreeMap::new(),
-            left: Cell::new(FOLDED_ELEMENTS),
+            left: Cell::new(FOLDED_BYTES),
             demanded,
         }
     }
@@ -328,13 +328,20 @@ impl<'m> Call<'_, 'm> {
     /// Fails where the shape is impossible, or the model makes far more than it stores.
     pub(crate) fn made(&self, extents: &[usize]) -> Result<Shape, Refusal> {
         let shape = tensor::checked_shape(extents).map_err(Refusal::Invalid)?;
-        match self.bench.left.get().checked_sub(shape.volume()) {
+        check_extents(extents)?;
+        // The first operand says of which type the result mostly is.
+        let first = self.operand(0).map(|operand| &operand.known);
+        let width =
+            if matches!(first, Some(Known::Constant(Constant::Integer(_)))) { 8 } else { 4 };
+        let bytes = shape.volume().checked_mul(width);
+        match bytes.and_then(|bytes| self.bench.left.get().checked_sub(bytes)) {
             Some(left) => {
                 self.bench.left.set(left);
                 Ok(shape)
             }
             None => Err(Refusal::unsupported(format!(
-                "the model computes more than {FOLDED_ELEMENTS} numbers from constants"
+                "the model computes more than {} MiB from constants",
+                FOLDED_BYTES >> 20
             ))),
         }
     }
@@ -343,4 +350,17 @@ impl<'m> Call<'_, 'm> {
     fn fresh_name(&self, step: &str) -> String {
         self.bench.fresh_name(self.output, step)
     }
+}
+
+/// Refuses constants along whose axes nothing can be moved within bounds.
+///
+/// # Errors
+/// Fails for an axis that is too long.
+pub(crate) fn check_extents(extents: &[usize]) -> Result<(), Refusal> {
+    if extents.iter().all(|&extent| extent <= FOLDED_EXTENT) {
+        return Ok(());
+    }
+    Err(Refusal::unsupported(format!(
+        "it computes with a constant that has more than {FOLDED_EXTENT} numbers along an axis"
+    )))
 }

@@ -8,7 +8,7 @@ mod creation;
 mod dequantization;
 mod movement;
 
-use crate::call::{Call, Known};
+use crate::call::{Call, Known, check_extents};
 use crate::constant::Constant;
 use crate::operator::element_wise;
 use crate::refusal::Refusal;
@@ -62,7 +62,14 @@ pub(crate) fn evaluate(operator: &str, call: &Call<'_, '_>) -> Result<Option<Con
     let constant = |operand: &Known| matches!(operand, Known::Constant(_));
     let all = call.operands.iter().flatten().all(|operand| constant(&operand.known));
     match find(operator) {
-        Some(fold) if all || ["Shape", "Size"].contains(&operator) => fold(call).map(Some),
+        Some(fold) if all || ["Shape", "Size"].contains(&operator) => {
+            for operand in call.operands.iter().flatten() {
+                if let Known::Constant(constant) = &operand.known {
+                    check_extents(constant.shape().extents())?;
+                }
+            }
+            fold(call).map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -249,7 +256,11 @@ mod tests {
         let (nodes, stored) = filled(vec![integers("s", &[1, 3])]);
         assert_eq!(folded(nodes, stored, 13), [7.0; 3]);
         let (nodes, stored) = filled(vec![integers("s", &[1 << 20, 1 << 20])]);
-        assert!(refusal(nodes, stored, 13).contains("computes more than 134217728 numbers"));
+        assert!(refusal(nodes, stored, 13).contains("computes more than 512 MiB from constants"));
+        let (nodes, stored) = filled(vec![integers("s", &[1 << 26])]);
+        assert!(refusal(nodes, stored, 13).ends_with(
+            "it computes with a constant that has more than 33554432 numbers along an axis"
+        ));
         let (nodes, stored) = filled(vec![integers("s", &[i64::MAX, 0, i64::MAX])]);
         assert!(refusal(nodes, stored, 13).contains("is too large"));
     }
@@ -304,7 +315,7 @@ mod tests {
         let endless = refusal(range.clone(), limits([1, 6, 0]), 13);
         assert_eq!(endless, "Range n: it has no end");
         let far = refusal(range, limits([0, i64::MAX, 1]), 13);
-        assert!(far.contains("computes more than 134217728 numbers"), "{far}");
+        assert!(far.contains("more than 33554432 numbers along an axis"), "{far}");
         let real = ["a", "b", "c"].into_iter().zip([0.5, 2.0, 0.5]);
         let stored = real.map(|(name, limit)| reals(name, &[], &[limit])).collect();
         let nodes = vec![node("Range", "n", &["a", "b", "c"], &["y"])];

@@ -13,8 +13,13 @@ pub(crate) const EXTERNAL_BYTES: u64 = 1 << 33;
 pub(crate) const SMALL_BYTES: u64 = 1 << 28;
 /// Bytes from which on the data of a tensor count as large: they stay in the file until needed.
 pub(crate) const LARGE: u64 = 1 << 16;
-/// Largest number of elements made by constant folding.
-pub(crate) const FOLDED_ELEMENTS: usize = 1 << 27;
+/// Largest sum of what constant folding makes, in bytes.
+pub(crate) const FOLDED_BYTES: usize = 1 << 29;
+/// Largest extent of what constant folding reads and makes: moving along an axis takes a list of
+/// its places.
+pub(crate) const FOLDED_EXTENT: usize = 1 << 25;
+/// Largest number of layers: what is said of each takes a walk through those before it.
+pub(crate) const LAYERS: usize = 10_000;
 /// Largest number of integers in one stored tensor; each takes eight bytes in memory.
 pub(crate) const INTEGERS: usize = 1 << 26;
 /// Largest number of axes of a tensor.

@@ -13,6 +13,7 @@ use crate::error::{UnsupportedNode, UnsupportedNodes};
 use crate::graph::{Graph, GraphNode};
 use crate::input::Inputs;
 use crate::layout::InputLayout;
+use crate::limits::LAYERS;
 use crate::names::Aliases;
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::refusal::Refusal;
@@ -70,6 +71,9 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             if let Err(refusal) = self.convert(node) {
                 self.demand_constants(node);
                 self.note(node, refusal)?;
+            }
+            if self.bench.builder.len() > LAYERS {
+                return Err(OnnxError::Limit { what: "layers", limit: LAYERS as u64 });
             }
         }
         if !self.unsupported.is_empty() {
@@ -289,6 +293,20 @@ mod tests {
     fn nodes_that_no_output_needs_may_be_unsupported() {
         let nodes = vec![node("Einsum", "dead", &["x"], &["a"]), node("Relu", "n", &["x"], &["y"])];
         assert_eq!(load_nodes(nodes, vec![], 13).unwrap().network.nodes().len(), 1);
+    }
+
+    #[test]
+    fn more_layers_than_anyone_can_be_told_of_are_refused() {
+        let relu = |place: usize| {
+            let name = |place: usize| match place {
+                0 => "x".to_owned(),
+                10_001 => "y".to_owned(),
+                _ => format!("v{place}"),
+            };
+            node("Relu", "", &[&name(place)], &[&name(place + 1)])
+        };
+        let nodes = (0..10_001).map(relu).collect();
+        assert_eq!(refusal(nodes, vec![], 13), "the file holds more than 10000 layers");
     }
 
     #[test]

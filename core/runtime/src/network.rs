@@ -248,6 +248,16 @@ pub struct NetworkBuilder {
 }
 
 impl NetworkBuilder {
+    /// Returns the number of layers so far.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Says whether there is no layer yet.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// Adds an input of the given shape for a batch of one image.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ mod tests {
         assert!(refused("Tile", &[2, 1, 1, 1]).ends_with(twice));
         assert!(refused("Expand", &[1, 1, 3, 1, 1]).ends_with("it puts an axis before the batch"));
         assert!(refused("Tile", &[1, 1, 1, 0]).ends_with("it takes nothing of axis 3"));
-        assert!(refused("Tile", &[1, 1, 1, 1 << 40]).contains("computes more than"));
+        assert!(refused("Tile", &[1, 1, 1, 1 << 40]).contains("numbers along an axis"));
         assert_eq!(
             refused("Expand", &[2, 1, 1]),
             "Expand n: a value of shape [1, 3, 1, 1] does not expand to [2, 1, 1]"
