@@ -4,7 +4,9 @@
     python tests/peers/architectures.py --small FOLDER [NAME...]  writes small ones with expected values, for the tests
 
 A value's difference is the largest one divided by the largest magnitude of the value. `saliency` is compared with the
-gradient of torch's autograd on the module that the file was made from. `zoo.py` has the networks.
+gradient of torch's autograd on the module that the file was made from, in single and in double precision, and torch's
+own single precision with its double: where a rectifier or a maximum is decided by the last bit, as happens in deep
+networks of random weights, all three differ. `zoo.py` has the networks.
 """
 
 import argparse
@@ -81,13 +83,13 @@ def compare(name, folder):
     values = [np.load(folder / name / output["file"]) for output in answer["outputs"]]
     largest = max((difference(ours, expected[value]), value) for ours, value in zip(values, names, strict=True))
     depth = sum(node.op_type in ("Conv", "Gemm", "MatMul") for node in onnx.load(path).graph.node)
-    saliency = ""
-    if name in SALIENCY:
-        targets, theirs = gradient(module, pictures)
-        out = folder / f"{name}-saliency"
-        call("analyze", "saliency", "--model", path, "--images", tensor, "--set", f"target={targets}", "--out", out)
-        ours = np.load(out / "data/saliency/attribution.npy")
-        saliency = f"{difference(ours, theirs):.1e}"
+    targets, single = gradient(module, pictures)
+    double = gradient(module.double(), pictures.double())[1]
+    out = folder / f"{name}-saliency"
+    call("analyze", "saliency", "--model", path, "--images", tensor, "--set", f"target={targets}", "--out", out)
+    ours = np.load(out / "data/saliency/attribution.npy")
+    pairs = ((ours, single), (ours, double), (single, double))
+    saliency = " | ".join(f"{difference(one, other):.1e}" for one, other in pairs)
     print(f"| {name} | {depth} | {len(names)} | {largest[0]:.1e} | {largest[1]} | {saliency} |", flush=True)
 
 
@@ -122,8 +124,8 @@ def main():
             write_small(name, arguments.small)
         return
     print(f"torch {torch.__version__.split('+')[0]}, onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}\n")
-    print("| network | layers with weights | values compared | largest difference | at | saliency |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| network | layers with weights | values compared | largest difference | at | saliency, torch f32 | saliency, torch f64 | torch f32, f64 |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in arguments.names or zoo.ZOO:
         with tempfile.TemporaryDirectory() as folder:
             compare(name, pathlib.Path(folder))
