@@ -2,13 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
-use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use serde_json::Value;
 
 use crate::support::{
-    assert_says, convscope, convscope_with, fixture, folder, photo, refusal, squeezenet, written,
+    assert_says, await_words, convscope, convscope_with, ended, fixture, folder, interrupt, photo,
+    refusal, squeezenet, written,
 };
 
 fn predict(model: &Path, picture: &Path) -> Command {
@@ -214,12 +214,10 @@ fn an_interrupted_run_leaves_nothing_behind() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(700));
-    let asked = Instant::now();
-    let signal = Process::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
-    assert!(signal.success(), "the run was over too soon");
-    let status = child.wait().unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(5), "took {:?}", asked.elapsed());
+    // The first line of progress: the analysis is at work.
+    await_words(&mut child);
+    interrupt(&child);
+    let status = ended(&mut child);
     assert_eq!(status.code(), Some(130));
     assert_eq!(place.path().read_dir().unwrap().count(), 0, "nothing is left behind");
 }

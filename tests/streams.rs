@@ -3,11 +3,10 @@
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{fixture, folder, photo, squeezenet};
+use crate::support::{await_readiness, ended, fixture, folder, interrupt, photo, squeezenet};
 
 fn program() -> Command {
     let plugins = std::env::current_exe().unwrap().parent().unwrap().to_owned();
@@ -78,7 +77,7 @@ fn a_terminal_sees_no_progress_of_what_is_done_at_once() {
 /// Starts a long analysis, interrupts it, and returns what it says on standard output and standard
 /// error.
 fn interrupted(out: &Path, extra: &[&str]) -> [String; 2] {
-    let child = program()
+    let mut child = program()
         .args(["analyze", "deconvnet", "--threads", "1", "--quiet", "--set", "maps=60", "--model"])
         .arg(squeezenet())
         .arg("--images")
@@ -90,9 +89,9 @@ fn interrupted(out: &Path, extra: &[&str]) -> [String; 2] {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(700));
-    let signal = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
-    assert!(signal.success());
+    await_readiness(&mut child);
+    interrupt(&child);
+    ended(&mut child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())

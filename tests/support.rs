@@ -1,7 +1,9 @@
 //! What the tests of the program share.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, ExitStatus, Output};
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use ndarray::ArrayD;
@@ -68,6 +70,60 @@ pub(crate) fn refusal(command: &mut Command, code: i32) -> String {
     assert!(!words.contains('\u{1b}'), "colours belong to terminals: {words:?}");
     assert_eq!(text(&output.stdout), "", "nothing but results belongs to standard output");
     words
+}
+
+/// How long to wait for what surely happens, however busy the machine is: only a program that hangs
+/// takes as long.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Waits until something is there; a program that hangs is killed and fails the test.
+fn awaited<T>(child: &mut Child, what: &str, mut look: impl FnMut(&mut Child) -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look(child) {
+            return found;
+        }
+        if begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("waited for {what} for {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until a program handles Ctrl-C, which would end it at once before; where the system does
+/// not tell, until it has said something on standard error.
+pub(crate) fn await_readiness(child: &mut Child) {
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    if !status.exists() {
+        return await_words(child);
+    }
+    awaited(child, "the handler of Ctrl-C", |child| {
+        assert_eq!(child.try_wait().unwrap(), None, "the run was over too soon");
+        let status = std::fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        // SIGINT is signal 2, and signal 1 the lowest bit.
+        (caught & 0b10 != 0).then_some(())
+    });
+}
+
+/// Waits until a program has said something on its standard error, such as a line of progress.
+pub(crate) fn await_words(child: &mut Child) {
+    let said = child.stderr.as_mut().unwrap().read(&mut [0]).unwrap();
+    assert_eq!(said, 1, "the run was over too soon");
+}
+
+/// Sends Ctrl-C.
+pub(crate) fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    let signal = std::process::Command::new("kill").arg("-INT").arg(pid).status().unwrap();
+    assert!(signal.success(), "the run was over too soon");
+}
+
+/// Waits for the end of a program that says little.
+pub(crate) fn ended(child: &mut Child) -> ExitStatus {
+    awaited(child, "the end", |child| child.try_wait().unwrap())
 }
 
 /// Asserts that a text holds all of these.
