@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use convscope_runtime::{BackendError, Shape, Tensor};
 
+use crate::integer_type::IntegerType;
+use crate::refusal::Refusal;
+
 /// The largest integer up to which `f32` holds every one.
 const EXACT: f32 = 16_777_216.0;
 
@@ -19,15 +22,23 @@ pub enum Constant {
 /// Integers, row-major; booleans count as 0 and 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Integers {
+    pub(crate) kind: IntegerType,
     pub(crate) shape: Shape,
     pub(crate) values: Arc<[i64]>,
 }
 
 impl Constant {
-    /// Makes a list of integers.
+    /// Makes a list of integers of 64 bits.
     pub(crate) fn list(values: impl IntoIterator<Item = i64>) -> Self {
         let values: Arc<[i64]> = values.into_iter().collect();
-        Self::Integer(Integers { shape: Shape::from([values.len()]), values })
+        let shape = Shape::from([values.len()]);
+        Self::Integer(Integers { kind: IntegerType::Int64, shape, values })
+    }
+
+    /// Makes a single integer of 64 bits.
+    pub(crate) fn single(value: i64) -> Self {
+        let (shape, values) = (Shape::from([]), [value].into());
+        Self::Integer(Integers { kind: IntegerType::Int64, shape, values })
     }
 
     /// Returns the shape.
@@ -45,25 +56,27 @@ impl Constant {
     pub fn into_tensor(self) -> Result<Tensor, BackendError> {
         match self {
             Self::Real(tensor) => Ok(tensor),
-            Self::Integer(Integers { shape, values }) => {
+            Self::Integer(Integers { shape, values, .. }) => {
                 Tensor::new(shape, values.iter().map(|&value| value as f32).collect())
             }
         }
     }
 
-    /// Turns it into integers, unless a number is none.
-    pub(crate) fn into_integers(self) -> Option<Integers> {
-        match self {
-            Self::Integer(integers) => Some(integers),
+    /// Turns it into integers of a type, unless a number is none.
+    pub(crate) fn into_integers(self, kind: IntegerType) -> Option<Integers> {
+        let integers = match self {
+            Self::Integer(integers) => integers,
             Self::Real(tensor) => {
                 let exact = |&value: &f32| {
                     (value.trunc().to_bits() == value.to_bits() && value.abs() <= EXACT)
                         .then_some(value as i64)
                 };
                 let values = tensor.values().ok()?.iter().map(exact).collect::<Option<_>>()?;
-                Some(Integers { shape: tensor.shape().clone(), values })
+                Integers { kind, shape: tensor.shape().clone(), values }
             }
-        }
+        };
+        let fits = integers.values.iter().all(|&value| kind.holds(value));
+        fits.then_some(Integers { kind, ..integers })
     }
 
     /// Returns the integers of a scalar or list.
@@ -91,13 +104,27 @@ impl Constant {
     }
 }
 
+impl Integers {
+    /// Returns the type of both.
+    ///
+    /// # Errors
+    /// Fails where they differ, which no operator allows.
+    pub(crate) fn same_kind(&self, other: &Self) -> Result<IntegerType, Refusal> {
+        if self.kind == other.kind {
+            return Ok(self.kind);
+        }
+        let [own, other] = [self, other].map(|integers| integers.kind.name());
+        Err(Refusal::invalid(format!("it mixes {own} with {other}")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn integers_of(values: &[f32]) -> Option<Vec<i64>> {
         let tensor = Tensor::new([values.len()], values.to_vec()).unwrap();
-        Some(Constant::Real(tensor).into_integers()?.values.to_vec())
+        Some(Constant::Real(tensor).into_integers(IntegerType::Int64)?.values.to_vec())
     }
 
     #[test]
@@ -106,6 +133,7 @@ mod tests {
         for value in [0.5, f32::NAN, f32::INFINITY, 33_554_432.0] {
             assert_eq!(integers_of(&[1.0, value]), None, "{value}");
         }
+        assert_eq!(Constant::list([256]).into_integers(IntegerType::Uint8), None);
     }
 
     #[test]

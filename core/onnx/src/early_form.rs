@@ -73,9 +73,7 @@ fn align(call: &mut Call<'_, '_>, axis: i64, what: &str) -> Result<(), Refusal> 
     let shape = Shape::new(&[constant.shape().extents(), &vec![1; behind]].concat());
     let aligned = match constant {
         Constant::Real(tensor) => Constant::Real(tensor.with_shape(shape)?),
-        Constant::Integer(integers) => {
-            Constant::Integer(Integers { shape, values: integers.values.clone() })
-        }
+        Constant::Integer(integers) => Constant::Integer(Integers { shape, ..integers.clone() }),
     };
     call.replace(1, aligned);
     Ok(())

@@ -92,7 +92,7 @@ mod tests {
     use convscope_runtime::network::Origin;
 
     use super::*;
-    use crate::proto::{NodeProto, TensorProto};
+    use crate::proto::{NodeProto, TensorProto, data_type};
     use crate::testing::{Is, integers, load_nodes, node, reals, refusal};
 
     #[test]
@@ -179,6 +179,68 @@ mod tests {
             refusal(power("y"), stored, 13),
             "one node is not supported:\n  Pow n: it raises integers to a power that is real"
         );
+    }
+
+    #[test]
+    fn integers_that_their_type_does_not_hold_are_refused() {
+        let (a, b) = ("a", "b");
+        let typed = |name: &str, kind, value| TensorProto {
+            name: name.into(),
+            data_type: kind,
+            int32_data: vec![value],
+            dims: vec![1],
+            ..TensorProto::default()
+        };
+        let of = |operator, first, second| {
+            (vec![node(operator, "n", &[a, b], &["i"])], vec![first, second])
+        };
+        let bytes = |x, y| [typed(a, data_type::UINT8, x), typed(b, data_type::UINT8, y)];
+        for (operator, [first, second], words) in [
+            ("Add", bytes(200, 56), "it makes 256, which is no UINT8"),
+            ("Sub", bytes(1, 2), "it makes -1, which is no UINT8"),
+            ("Mul", bytes(16, 16), "it makes 256, which is no UINT8"),
+            ("Pow", bytes(2, 8), "it makes 256, which is no UINT8"),
+        ] {
+            let (mut nodes, stored) = of(operator, first, second);
+            nodes.push(node("Cast", "c", &["i"], &["y"]).with("to", Is::Integer(1)));
+            assert!(refusal(nodes, stored, 14).ends_with(&format!("{operator} n: {words}")));
+        }
+        let [first, second] = bytes(200, 55);
+        let (nodes, stored) = of("Add", first, second);
+        assert_eq!(integral(nodes, stored, 14), [255.0]);
+        let (nodes, stored) = of("Pow", typed(a, data_type::INT32, 3), integers(b, &[2]));
+        assert_eq!(integral(nodes, stored, 13), [9.0]);
+        for operator in ["Add", "Concat", "Equal"] {
+            let (mut nodes, stored) =
+                of(operator, typed(a, data_type::INT32, 1), integers(b, &[1]));
+            if operator == "Concat" {
+                nodes[0] = nodes[0].clone().with("axis", Is::Integer(0));
+            }
+            nodes.push(node("Cast", "c", &["i"], &["y"]).with("to", Is::Integer(1)));
+            let words = format!("{operator} n: it mixes INT32 with INT64");
+            assert_eq!(refusal(nodes, stored, 13), words);
+        }
+    }
+
+    #[test]
+    fn casts_of_integers_wrap_and_casts_of_other_numbers_must_fit() {
+        let through =
+            |kind| node("Cast", "n", &["a"], &["i"]).with("to", Is::Integer(i64::from(kind)));
+        let wide = || vec![integers("a", &[200, -1])];
+        assert_eq!(integral(vec![through(data_type::INT8)], wide(), 13), [-56.0, -1.0]);
+        assert_eq!(integral(vec![through(data_type::UINT8)], wide(), 13), [200.0, 255.0]);
+        assert_eq!(integral(vec![through(data_type::BOOL)], wide(), 13), [1.0, 1.0]);
+        let says = |kind, stored| {
+            let back = node("Cast", "c", &["i"], &["y"]).with("to", Is::Integer(1));
+            refusal(vec![through(kind), back], stored, 13)
+        };
+        assert!(says(data_type::UINT64, wide()).ends_with("Cast n: it casts -1 to UINT64"));
+        let real = |value| vec![reals("a", &[1], &[value])];
+        assert_eq!(integral(vec![through(data_type::UINT8)], real(255.5), 13), [255.0]);
+        assert!(says(data_type::UINT8, real(300.0)).ends_with("Cast n: it casts 300 to UINT8"));
+        assert!(says(data_type::INT64, real(f32::NAN)).ends_with("it casts NaN to INT64"));
+        let text = says(8, real(1.0));
+        assert!(text.ends_with("Cast n: a cast to STRING is not supported"), "{text}");
     }
 
     #[test]

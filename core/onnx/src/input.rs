@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use convscope_runtime::Shape;
 
 use crate::constant::Constant;
+use crate::integer_type::IntegerType;
 use crate::proto::{DimensionProto, GraphProto, TensorTypeProto, ValueInfoProto, data_type};
 use crate::tensor::checked_shape;
 use crate::{LoadOptions, OnnxError, elements};
@@ -91,7 +92,7 @@ struct Stated<'m> {
 enum Kind {
     Real,
     /// Integers or conditions, of the named type.
-    Integer(i32),
+    Integer(IntegerType),
 }
 
 impl<'m> Stated<'m> {
@@ -103,8 +104,10 @@ impl<'m> Stated<'m> {
         };
         let kind = match *elem_type {
             real if elements::is_real(real) => Kind::Real,
-            integer if elements::width(integer).is_ok() => Kind::Integer(integer),
-            other => return Err(invalid(unsupported(other))),
+            other => match IntegerType::of(other) {
+                Some(integer) => Kind::Integer(integer),
+                None => return Err(invalid(unsupported(&data_type::name(other)))),
+            },
         };
         let dimensions = shape.as_ref().map(|shape| shape.dim.as_slice());
         let extents = dimensions.map(|dimensions| dimensions.iter().map(extent).collect());
@@ -137,9 +140,10 @@ impl<'m> Stated<'m> {
                 let tensor = value.clone().into_tensor();
                 Ok(Constant::Real(tensor.map_err(|error| self.invalid(error.to_string()))?))
             }
-            Kind::Integer(_) => {
-                let integers = value.clone().into_integers();
-                let none = || self.invalid("it takes integers, but a given number is none".into());
+            Kind::Integer(kind) => {
+                let integers = value.clone().into_integers(kind);
+                let name = kind.name();
+                let none = || self.invalid(format!("a given number is no {name}, which it takes"));
                 Ok(Constant::Integer(integers.ok_or_else(none)?))
             }
         }
@@ -154,7 +158,7 @@ impl<'m> Stated<'m> {
         usual: usize,
     ) -> Result<Input<'m>, OnnxError> {
         if let Kind::Integer(kind) = self.kind {
-            return Err(self.invalid(unsupported(kind)));
+            return Err(self.invalid(unsupported(&kind.name())));
         }
         let extents = self.extents.as_deref();
         let batch = extents.and_then(|extents| *extents.first()?).unwrap_or(usual);
@@ -211,8 +215,8 @@ impl<'m> Stated<'m> {
     }
 }
 
-fn unsupported(kind: i32) -> String {
-    format!("its type {} is not supported; real numbers are", data_type::name(kind))
+fn unsupported(kind: &str) -> String {
+    format!("its type {kind} is not supported; real numbers are")
 }
 
 /// Returns a stated extent; zero and less stand for an open one in some files.
@@ -386,7 +390,7 @@ mod tests {
         let words = "input k: the shape [1] does not fit the model's [2]";
         says(axes(), Constant::list([7]), words);
         let half = Constant::Real(Tensor::filled([2], 0.5));
-        says(axes(), half, "input k: it takes integers, but a given number is none");
+        says(axes(), half, "input k: a given number is no INT64, which it takes");
         let words = "input k: the shape [3] does not fit the model's [2, 3]";
         says(value_info("k", &[2, 3]), zeros(&[3]), words);
         let two = two(axes());

@@ -17,6 +17,7 @@ mod external;
 mod fold;
 mod graph;
 mod input;
+mod integer_type;
 mod layout;
 mod limits;
 mod load;

@@ -7,6 +7,7 @@ use convscope_runtime::{Shape, Tensor};
 use crate::OnnxError;
 use crate::constant::{Constant, Integers};
 use crate::elements::{self, Elements};
+use crate::integer_type::IntegerType;
 use crate::limits::{LARGE, RANK};
 use crate::proto::{TensorProto, data_location};
 use crate::source::Stretch;
@@ -69,7 +70,11 @@ fn constant(proto: &TensorProto, shape: Shape, elements: Elements) -> Result<Con
             let tensor = Tensor::new(shape, values);
             Ok(Constant::Real(tensor.map_err(|error| failed(proto, error.to_string()))?))
         }
-        Elements::Integer(values) => Ok(Constant::Integer(Integers { shape, values })),
+        Elements::Integer(values) => {
+            let kind = IntegerType::of(proto.data_type);
+            let kind = kind.ok_or_else(|| failed(proto, "its type holds no integers".into()))?;
+            Ok(Constant::Integer(Integers { kind, shape, values }))
+        }
     }
 }
 

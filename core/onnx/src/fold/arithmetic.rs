@@ -1,5 +1,8 @@
 //! Arithmetic on constants.
 
+use std::fmt::Display;
+use std::sync::Arc;
+
 use convscope_runtime::{Backend, CpuBackend, Shape, Tensor, Unary};
 use half::{bf16, f16};
 
@@ -7,6 +10,7 @@ use super::broadcast::broadcast;
 use super::required;
 use crate::call::Call;
 use crate::constant::{Constant, Integers};
+use crate::integer_type::IntegerType;
 use crate::operator::element_wise;
 use crate::proto::data_type;
 use crate::refusal::Refusal;
@@ -42,8 +46,10 @@ pub(super) fn power(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
             let exponent = Constant::Real(exponent.clone().into_tensor()?);
             joined(call, base, &exponent, f32::powf, integral)
         }
-        (Constant::Integer(_), Constant::Integer(_)) => {
-            joined(call, base, exponent, f32::powf, integral)
+        (Constant::Integer(Integers { kind, .. }), Constant::Integer(exponent)) => {
+            let alike = Constant::Integer(Integers { kind: *kind, ..exponent.clone() });
+            // An exponent may have a type of its own.
+            joined(call, base, &alike, f32::powf, integral)
         }
         (Constant::Integer(_), Constant::Real(_)) => {
             Err(Refusal::unsupported("it raises integers to a power that is real"))
@@ -95,19 +101,29 @@ fn joined(
             Ok(Constant::Real(Tensor::new(shape, values)?))
         }
         (Constant::Integer(a), Constant::Integer(b)) => {
+            let kind = a.same_kind(b)?;
             let values = places.map(|[i, j]| integer(a.values[i], b.values[j]));
-            integers(shape, values)
+            integers(kind, shape, values)
         }
         _ => Err(Refusal::invalid("it mixes integers with real numbers")),
     }
 }
 
-/// Gathers results, none of which may be missing.
-fn integers(shape: Shape, values: impl Iterator<Item = Option<i64>>) -> Result<Constant, Refusal> {
-    let values = values.collect::<Option<_>>();
+/// Gathers results, none of which may be missing, and all of which their type must hold.
+fn integers(
+    kind: IntegerType,
+    shape: Shape,
+    values: impl Iterator<Item = Option<i64>>,
+) -> Result<Constant, Refusal> {
+    let values = values.collect::<Option<Arc<[i64]>>>();
     let values = values
         .ok_or_else(|| Refusal::invalid("its integers overflow, or it divides them by zero"))?;
-    Ok(Constant::Integer(Integers { shape, values }))
+    // What becomes of the others, the specification does not say.
+    if let Some(value) = values.iter().find(|&&value| !kind.holds(value)) {
+        let name = kind.name();
+        return Err(Refusal::unsupported(format!("it makes {value}, which is no {name}")));
+    }
+    Ok(Constant::Integer(Integers { kind, shape, values }))
 }
 
 /// Applies a function to every element.
@@ -118,10 +134,10 @@ pub(super) fn element_wise(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     match (function, input) {
         (_, Constant::Real(tensor)) => apply(function, tensor),
         (Unary::Absolute, Constant::Integer(list)) => {
-            integers(shape, list.values.iter().map(|value| value.checked_abs()))
+            integers(list.kind, shape, list.values.iter().map(|value| value.checked_abs()))
         }
         (Unary::Scale(-1.0), Constant::Integer(list)) => {
-            integers(shape, list.values.iter().map(|value| value.checked_neg()))
+            integers(list.kind, shape, list.values.iter().map(|value| value.checked_neg()))
         }
         (_, Constant::Integer(_)) => Err(Refusal::invalid("its input holds integers")),
     }
@@ -152,39 +168,29 @@ pub(super) fn cast(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         data_type::BFLOAT16 => bf16::from_f32(value).to_f32(),
         _ => value,
     };
-    let integer = |value: i64| match to {
-        data_type::BOOL => (value != 0).into(),
-        data_type::INT32 => (value as i32).into(),
-        data_type::UINT8 => (value as u8).into(),
-        _ => value,
-    };
-    match (to, input) {
-        (
-            data_type::FLOAT | data_type::DOUBLE | data_type::FLOAT16 | data_type::BFLOAT16,
-            input,
-        ) => {
-            let values = match input {
-                Constant::Real(tensor) => tensor.values()?.iter().map(|&v| real(v)).collect(),
-                Constant::Integer(list) => list.values.iter().map(|&v| real(v as f32)).collect(),
-            };
-            Ok(Constant::Real(Tensor::new(shape, values)?))
-        }
-        (data_type::BOOL, Constant::Real(tensor)) => {
-            let values = tensor.values()?.iter().map(|&value| (value != 0.0).into()).collect();
-            Ok(Constant::Integer(Integers { shape, values }))
-        }
-        (data_type::BOOL | data_type::INT32 | data_type::INT64 | data_type::UINT8, input) => {
-            let values = match input {
-                Constant::Real(tensor) => {
-                    tensor.values()?.iter().map(|&value| integer(value as i64)).collect()
-                }
-                Constant::Integer(list) => list.values.iter().map(|&v| integer(v)).collect(),
-            };
-            Ok(Constant::Integer(Integers { shape, values }))
-        }
-        _ => {
-            let name = data_type::name(to);
-            Err(Refusal::unsupported(format!("a cast to {name} is not supported")))
-        }
+    if data_type::is_real(to) {
+        let values = match input {
+            Constant::Real(tensor) => tensor.values()?.iter().map(|&v| real(v)).collect(),
+            Constant::Integer(list) => list.values.iter().map(|&v| real(v as f32)).collect(),
+        };
+        return Ok(Constant::Real(Tensor::new(shape, values)?));
     }
+    let name = data_type::name(to);
+    let Some(kind) = IntegerType::of(to) else {
+        return Err(Refusal::unsupported(format!("a cast to {name} is not supported")));
+    };
+    let lost = |value: &dyn Display| Refusal::unsupported(format!("it casts {value} to {name}"));
+    let values = match input {
+        Constant::Real(tensor) => tensor
+            .values()?
+            .iter()
+            .map(|&value| kind.cast_real(value).ok_or_else(|| lost(&value)))
+            .collect::<Result<_, _>>()?,
+        Constant::Integer(list) => list
+            .values
+            .iter()
+            .map(|&value| kind.cast(value).ok_or_else(|| lost(&value)))
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(Constant::Integer(Integers { kind, shape, values }))
 }

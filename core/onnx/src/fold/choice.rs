@@ -6,6 +6,7 @@ use super::broadcast::broadcast;
 use super::required;
 use crate::call::Call;
 use crate::constant::{Constant, Integers};
+use crate::integer_type::IntegerType;
 use crate::refusal::Refusal;
 
 pub(super) fn equal(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
@@ -14,6 +15,7 @@ pub(super) fn equal(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let (shape, places) = broadcast(call, [a.shape(), b.shape()])?;
     let values = match (a, b) {
         (Constant::Integer(a), Constant::Integer(b)) => {
+            a.same_kind(b)?;
             places.map(|[i, j]| (a.values[i] == b.values[j]).into()).collect()
         }
         (Constant::Real(a), Constant::Real(b)) => {
@@ -24,7 +26,7 @@ pub(super) fn equal(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         }
         _ => return Err(Refusal::invalid("it mixes integers with real numbers")),
     };
-    Ok(Constant::Integer(Integers { shape, values }))
+    Ok(Constant::Integer(Integers { kind: IntegerType::Bool, shape, values }))
 }
 
 pub(super) fn choose(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
@@ -37,9 +39,10 @@ pub(super) fn choose(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let holds = |place: usize| condition.values[place] != 0;
     match (yes, no) {
         (Constant::Integer(yes), Constant::Integer(no)) => {
+            let kind = yes.same_kind(no)?;
             let chosen =
                 |[c, i, j]: [usize; 3]| if holds(c) { yes.values[i] } else { no.values[j] };
-            Ok(Constant::Integer(Integers { shape, values: places.map(chosen).collect() }))
+            Ok(Constant::Integer(Integers { kind, shape, values: places.map(chosen).collect() }))
         }
         (Constant::Real(yes), Constant::Real(no)) => {
             let (yes, no) = (yes.values()?, no.values()?);

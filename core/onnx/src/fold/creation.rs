@@ -16,8 +16,7 @@ pub(super) fn constant(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         return call.stored(tensor);
     }
     if let Some(value) = attributes.integer("value_int")? {
-        let shape = Shape::from([]);
-        return Ok(Constant::Integer(Integers { shape, values: [value].into() }));
+        return Ok(Constant::single(value));
     }
     if let Some(values) = attributes.integers("value_ints")? {
         return Ok(Constant::list(values.iter().copied()));
@@ -45,9 +44,9 @@ pub(super) fn constant_of_shape(call: &Call<'_, '_>) -> Result<Constant, Refusal
             _ => Err(Refusal::invalid("its value is not one number")),
         },
         Constant::Integer(value) => match *value.values {
-            [value] => {
-                let values = std::iter::repeat_n(value, shape.volume()).collect();
-                Ok(Constant::Integer(Integers { shape, values }))
+            [one] => {
+                let values = std::iter::repeat_n(one, shape.volume()).collect();
+                Ok(Constant::Integer(Integers { kind: value.kind, shape, values }))
             }
             _ => Err(Refusal::invalid("its value is not one number")),
         },
@@ -86,10 +85,7 @@ fn known_shape(call: &Call<'_, '_>, operand: &Operand<'_>) -> Result<Shape, Refu
 pub(super) fn size(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     let operand = call.operand(0).ok_or_else(|| Refusal::invalid("its input is missing"))?;
     let volume = known_shape(call, operand)?.volume();
-    Ok(Constant::Integer(Integers {
-        shape: Shape::from([]),
-        values: [volume.cast_signed() as i64].into(),
-    }))
+    Ok(Constant::single(volume.cast_signed() as i64))
 }
 
 pub(super) fn range(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
@@ -105,9 +101,14 @@ pub(super) fn range(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         let values = (0..count).map(|index| start + index as f32 * delta).collect();
         return Ok(Constant::Real(Tensor::new(shape, values)?));
     }
-    let (Some(&[start]), Some(&[limit]), Some(&[delta])) =
-        (start.integers(), limit.integers(), delta.integers())
+    let (Constant::Integer(start), Constant::Integer(limit), Constant::Integer(delta)) =
+        (start, limit, delta)
     else {
+        return Err(one());
+    };
+    start.same_kind(limit)?;
+    let kind = start.same_kind(delta)?;
+    let (&[start], &[limit], &[delta]) = (&*start.values, &*limit.values, &*delta.values) else {
         return Err(one());
     };
     let [start, limit, delta] = [start, limit, delta].map(i128::from);
@@ -117,8 +118,10 @@ pub(super) fn range(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
     // Rounded up, whichever way the numbers run.
     let count = ((limit - start + delta - delta.signum()) / delta).max(0);
     let count = usize::try_from(count).map_err(|_| Refusal::invalid("its output is too large"))?;
-    call.made(&[count])?;
-    Ok(Constant::list((0..count as i128).map(|index| (start + index * delta) as i64)))
+    let shape = call.made(&[count])?;
+    // All of them lie between start and limit.
+    let values = (0..count as i128).map(|index| (start + index * delta) as i64).collect();
+    Ok(Constant::Integer(Integers { kind, shape, values }))
 }
 
 /// Returns three real numbers.

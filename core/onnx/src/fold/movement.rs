@@ -41,7 +41,7 @@ fn renamed_axes(input: &Constant, extents: &[usize]) -> Result<Constant, Refusal
     Ok(match input {
         Constant::Real(tensor) => Constant::Real(tensor.with_shape(extents)?),
         Constant::Integer(list) => {
-            Constant::Integer(Integers { shape: Shape::new(extents), values: list.values.clone() })
+            Constant::Integer(Integers { shape: Shape::new(extents), ..list.clone() })
         }
     })
 }
@@ -150,12 +150,18 @@ pub(super) fn concat(call: &Call<'_, '_>) -> Result<Constant, Refusal> {
         return Ok(Constant::Real(Tensor::new(target, joined(&lists, outer))?));
     }
     let integers = parts.iter().map(|part| match part {
-        Constant::Integer(list) => Some(&*list.values),
+        Constant::Integer(list) => Some(list),
         Constant::Real(_) => None,
     });
-    let integers = integers.collect::<Option<Vec<&[i64]>>>();
-    let lists = integers.ok_or_else(|| Refusal::invalid("it mixes integers with real numbers"))?;
-    Ok(Constant::Integer(Integers { shape: target, values: joined(&lists, outer).into() }))
+    let integers = integers.collect::<Option<Vec<&Integers>>>();
+    let integers =
+        integers.ok_or_else(|| Refusal::invalid("it mixes integers with real numbers"))?;
+    for pair in integers.windows(2) {
+        pair[0].same_kind(pair[1])?;
+    }
+    let lists: Vec<&[i64]> = integers.iter().map(|list| &*list.values).collect();
+    let values = joined(&lists, outer).into();
+    Ok(Constant::Integer(Integers { kind: integers[0].kind, shape: target, values }))
 }
 
 fn joined<T: Copy>(parts: &[&[T]], outer: usize) -> Vec<T> {
@@ -213,6 +219,7 @@ fn picked(
             Constant::Real(Tensor::new(target, places.map(|place| values[place]).collect())?)
         }
         Constant::Integer(list) => Constant::Integer(Integers {
+            kind: list.kind,
             shape: target,
             values: places.map(|place| list.values[place]).collect(),
         }),

@@ -105,6 +105,7 @@ fn positions(indices: &Integers, size: [usize; 2]) -> Result<Tensor, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integer_type::IntegerType;
     use crate::proto::{NodeProto, TensorProto};
     use crate::testing::{Is, integers, load_nodes, node, reals, refusal, shape_of};
 
@@ -122,6 +123,10 @@ mod tests {
 
     fn shaped(name: &str, dims: &[i64], values: &[i64]) -> TensorProto {
         TensorProto { dims: dims.to_vec(), ..integers(name, values) }
+    }
+
+    fn three(values: [i64; 3]) -> Integers {
+        Integers { kind: IntegerType::Int64, shape: [1, 3, 1, 1].into(), values: values.into() }
     }
 
     #[test]
@@ -165,10 +170,9 @@ mod tests {
     fn stored_positions_count_the_cells_of_all_channels() {
         let indices = |values: &[i64]| vec![shaped("i", &[1, 3, 1, 1], values)];
         assert_eq!(shape_of(small(), indices(&[3, 4, 10]), 11), [1, 3, 2, 2]);
-        let tensor =
-            positions(&Integers { shape: [1, 3, 1, 1].into(), values: [3, 4, 10].into() }, [2, 2]);
+        let tensor = positions(&three([3, 4, 10]), [2, 2]);
         assert_eq!(tensor.unwrap().positions().unwrap(), [3, 0, 2]);
-        let far = Integers { shape: [1, 3, 1, 1].into(), values: [3, 4, 10].into() };
+        let far = three([3, 4, 10]);
         assert!(positions(&far, [usize::MAX, 2]).is_err());
         assert!(refusal(small(), indices(&[4, 4, 10]), 11).ends_with("values to other channels"));
         for outside in [12, -1] {
