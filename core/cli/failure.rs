@@ -35,12 +35,19 @@ pub(crate) struct Failure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// The work failed.
+    /// The work failed, or a script has mistakes.
+    ///
+    /// Cure: Look at the message on standard error, and below for what it says.
     #[default]
     Failed = 1,
     /// The command line is wrong.
+    ///
+    /// Cure: Look at the message and at the usage below it; `convscope COMMAND --help` explains
+    /// every argument.
     Usage = 2,
     /// The user interrupted.
+    ///
+    /// Cure: Run it again. Nothing was written.
     Interrupted = 130,
 }
 

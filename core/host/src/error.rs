@@ -9,7 +9,7 @@ use convscope_protocol::suggest::did_you_mean;
 use convscope_runtime::{BackendError, LayerError, NetworkError};
 use thiserror::Error;
 
-/// An error of a session.
+/// An error of working with models and running analyses.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HostError {
@@ -48,6 +48,9 @@ pub enum HostError {
         nearest: Vec<String>,
     },
     /// A unit that a value does not have.
+    ///
+    /// Cure: Give a channel and a position that the shape has, counted from 0: `[channel, height,
+    /// width]` is the order of its numbers. `convscope inspect` shows the shape of each layer.
     #[error("{value} has shape {shape}: {reason}")]
     Unit {
         /// Name of the value.
@@ -58,6 +61,9 @@ pub enum HostError {
         reason: String,
     },
     /// A case, an intervention, a capture or a start that does not fit.
+    ///
+    /// Cure: For users: choose a layer that depends on the picture. For authors of plugins: number
+    /// images, units and captures as the interface says.
     #[error("{what}: {reason}")]
     Request {
         /// What was asked for, such as `case 3`.
@@ -66,6 +72,10 @@ pub enum HostError {
         reason: String,
     },
     /// A value holds NaN, which no reduction may hide.
+    ///
+    /// Cure: Look for where it comes from: with `convscope infer --capture LAYER` layer by layer,
+    /// or in the weights. A model in 16-bit floating point that overflows, weights that have
+    /// diverged, or pictures prepared with a standard deviation of nearly 0 do this.
     #[error("{value} of case {case} holds NaN")]
     NotANumber {
         /// Name of the value.
@@ -92,6 +102,9 @@ pub enum HostError {
         card: PathBuf,
     },
     /// The model card names a value that the model does not have.
+    ///
+    /// Cure: Correct `scores` of the card: it names the value that holds one score per class. What
+    /// follows the message is the error of that name.
     #[error("model card {}: scores: {source}", card.display())]
     Card {
         /// The card.
@@ -100,6 +113,9 @@ pub enum HostError {
         source: Box<HostError>,
     },
     /// The labels do not fit the model.
+    ///
+    /// Cure: Give the labels of this very model: one a class, in its order. A model with 1001
+    /// classes has one for the background, which must have a line too.
     #[error("{} has {count} labels, but the model has {classes} classes", path.display())]
     LabelCount {
         /// The file of labels.
@@ -110,6 +126,9 @@ pub enum HostError {
         classes: usize,
     },
     /// Something of the model that is needed is not there.
+    ///
+    /// Cure: Use a model with one input for pictures and one score per class. Where it has several
+    /// outputs, `scores` in its card chooses.
     #[error("{}: {reason}", model.display())]
     Model {
         /// The model's file.
@@ -118,6 +137,9 @@ pub enum HostError {
         reason: String,
     },
     /// Images that do not fit.
+    ///
+    /// Cure: Give pictures, or tensors of the shape that the model takes for one image; `convscope
+    /// inspect` shows it.
     #[error("{what}: {reason}")]
     Images {
         /// Which image.
@@ -136,9 +158,14 @@ pub enum HostError {
         budget: u64,
     },
     /// The user stopped the work.
+    ///
+    /// Cure: Run it again. Nothing was written.
     #[error("cancelled")]
     Cancelled,
     /// An analysis failed.
+    ///
+    /// Cure: The words are those of the analysis; `convscope plugins describe NAME` explains its
+    /// parameters. Where it passes on an error of convscope's, the help is that of the error.
     #[error("{}: {message}", short(analysis))]
     Analysis {
         /// Full name of the analysis.
@@ -150,6 +177,9 @@ pub enum HostError {
         cause: Option<Box<HostError>>,
     },
     /// A plugin broke the rules of the interface.
+    ///
+    /// Cure: Tell the plugin's authors: it crashed, or did what the interface does not allow.
+    /// Results would not be to be trusted, so there are none.
     #[error("{analysis}: the plugin {what}")]
     Misbehaved {
         /// Full name of the analysis.
@@ -166,6 +196,8 @@ pub enum HostError {
         message: String,
     },
     /// What an analysis handed back does not fit together.
+    ///
+    /// Cure: Tell the plugin's authors: arrays, tables and figures must fit together.
     #[error("{analysis}: {reason}")]
     BadResult {
         /// Full name of the analysis.
@@ -174,6 +206,8 @@ pub enum HostError {
         reason: String,
     },
     /// The session's threads cannot be started.
+    ///
+    /// Cure: Give a smaller `--threads`, or raise the limit of processes (`ulimit -u`).
     #[error("cannot start threads: {0}")]
     Threads(#[source] rayon::ThreadPoolBuildError),
     /// A model cannot be loaded.

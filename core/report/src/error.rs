@@ -11,6 +11,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ReportError {
     /// The file system refused; most often the disk is full or the folder is not ours to write.
+    ///
+    /// Cure: See what the system says: make room (`df`), or give a folder that is yours to write
+    /// with `--out`. Nothing half-written stays behind.
     #[error("cannot {action} {}: {source}", path.display())]
     Storage {
         /// What was tried, as a verb.
@@ -22,6 +25,9 @@ pub enum ReportError {
         source: io::Error,
     },
     /// The output path names something that is no folder.
+    ///
+    /// Cure: Give another folder with `--out`, or move the file away: nothing that exists is
+    /// written over, but a report.
     #[error(
         "{} is a file, not a folder: give another folder with --out, or move it away",
         path.display()
@@ -31,12 +37,17 @@ pub enum ReportError {
         path: PathBuf,
     },
     /// The output path names no folder that could be renamed, such as `/`.
+    ///
+    /// Cure: Give a folder of its own with `--out`, such as `--out report`.
     #[error("{} cannot hold a report: give a folder of its own with --out", path.display())]
     NoName {
         /// The path that was given.
         path: PathBuf,
     },
     /// The output folder holds something that no report of convscope's has put there.
+    ///
+    /// Cure: Give another folder with `--out`, or move the file away: a report replaces its whole
+    /// folder, and would take your file with it.
     #[error(
         "{} holds `{}`, which is not part of a convscope report: give another folder with --out, \
          or move it away",
@@ -50,6 +61,9 @@ pub enum ReportError {
         file: PathBuf,
     },
     /// The report asks for a figure that its findings do not have.
+    ///
+    /// Cure: Take one of the figures that the message lists; in a script `result.figures` does so
+    /// too.
     #[error("{result} has no figure `{figure}`; it has: {known}")]
     NoSuchFigure {
         /// Name of the result.
@@ -60,6 +74,9 @@ pub enum ReportError {
         known: String,
     },
     /// A table is asked for that the findings do not have.
+    ///
+    /// Cure: Take one of the tables that the message lists; in a script `result.tables` does so
+    /// too.
     #[error("{result} has no table `{table}`; it has: {known}")]
     NoSuchTable {
         /// Name of the result.
@@ -70,6 +87,8 @@ pub enum ReportError {
         known: String,
     },
     /// An array cannot become a file of the wanted name.
+    ///
+    /// Cure: Give `save_npy` another name, as the message says.
     #[error("cannot write `{path}`: {reason}")]
     UnusablePath {
         /// The path that was wanted.
@@ -78,6 +97,9 @@ pub enum ReportError {
         reason: &'static str,
     },
     /// An array that was wanted as a file is not among the findings.
+    ///
+    /// Cure: Take one of the arrays that the message lists; in a script `result.arrays` does so
+    /// too.
     #[error("cannot write `{path}`: array `{array}` does not exist; there are: {known}")]
     NoSuchFile {
         /// The path that was wanted.
@@ -88,6 +110,9 @@ pub enum ReportError {
         known: String,
     },
     /// A figure shows an array that the findings do not have.
+    ///
+    /// Cure: Authors of plugins: emit the array before the figure, and under the name that the
+    /// figure gives. Users: tell them.
     #[error("figure `{figure}` shows array `{array}`, which does not exist; there are: {known}")]
     NoSuchArray {
         /// Name of the figure.
@@ -98,6 +123,8 @@ pub enum ReportError {
         known: String,
     },
     /// A part of an array lies outside it, or is no picture.
+    ///
+    /// Cure: Authors of plugins: let the index leave a picture of the array. Users: tell them.
     #[error(
         "figure `{figure}` shows {index:?} of array `{array}` with shape {shape:?}: expected an \
          index within it that leaves [row, column], or [channel, row, column] with one or three \
@@ -114,6 +141,9 @@ pub enum ReportError {
         shape: Vec<usize>,
     },
     /// A colour map for single numbers is asked to show colour pictures.
+    ///
+    /// Cure: Authors of plugins: take the colours `photograph` or `around_grey` for three channels.
+    /// Users: tell them.
     #[error(
         "figure `{figure}` shows array `{array}` with three channels in a colour map for one: \
          use `photograph` or `around_grey`"
@@ -125,6 +155,9 @@ pub enum ReportError {
         array: String,
     },
     /// A colour scale has no extent.
+    ///
+    /// Cure: Authors of plugins: compute the ends from finite values, and widen them where both are
+    /// equal. Users: tell them.
     #[error(
         "figure `{figure}` has a colour scale from {low} to {high}: it needs finite ends in ascending order"
     )]
@@ -137,6 +170,9 @@ pub enum ReportError {
         high: f32,
     },
     /// A figure has nothing to draw.
+    ///
+    /// Cure: Authors of plugins: leave the figure out when there is nothing in it, and say so in a
+    /// note. Users: tell them.
     #[error(
         "figure `{figure}` has nothing to draw: it needs at least one tile in a block with at least one column"
     )]
@@ -145,6 +181,8 @@ pub enum ReportError {
         figure: String,
     },
     /// A figure is larger than anyone could look at.
+    ///
+    /// Cure: Ask for fewer maps, layers or pictures in one result, or spread them over several.
     #[error(
         "figure `{figure}` has {count} {what}, at most {most} can be drawn: show fewer maps or layers in one figure"
     )]
@@ -159,6 +197,8 @@ pub enum ReportError {
         most: usize,
     },
     /// A row of a table has another number of cells than the table has columns.
+    ///
+    /// Cure: Authors of plugins: give each row one cell per column. Users: tell them.
     #[error("table `{table}`, row {row}: expected {expected} cells, got {actual}")]
     RaggedTable {
         /// Name of the table.
@@ -171,6 +211,8 @@ pub enum ReportError {
         actual: usize,
     },
     /// Drawing or encoding failed.
+    ///
+    /// Cure: This is a fault of convscope, or the memory is used up: please report it.
     #[error("cannot draw figure `{figure}`: {reason}")]
     Drawing {
         /// Name of the figure.

@@ -4,11 +4,15 @@ use thiserror::Error;
 
 use crate::{Element, LayerKind, Shape};
 
-/// An error of a backend: a kernel was given what it cannot compute, or the device failed.
+/// An error of computing with tensors: a kernel was given what it cannot compute, or the device
+/// failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BackendError {
     /// A tensor was made of too few or too many values.
+    ///
+    /// Cure: Hand over as many values as the shape has. From a file, the shape in its header and
+    /// its data contradict each other: save it again.
     #[error("shape {shape} needs {} values, got {count}", shape.volume())]
     WrongCount {
         /// The shape asked for.
@@ -17,15 +21,25 @@ pub enum BackendError {
         count: usize,
     },
     /// Values were asked of a tensor of positions, or the other way round.
+    ///
+    /// Cure: Ask for the elements that the tensor holds: real numbers or positions. Users cannot
+    /// cause this; please report it.
     #[error("the tensor does not hold {0:?}")]
     WrongElement(Element),
     /// A host operation met a tensor that lies on a device.
+    ///
+    /// Cure: Read the tensor back first. Users cannot cause this; please report it.
     #[error("the tensor lies on a device; read it back first")]
     NotOnHost,
     /// A host tensor is not laid out in row-major order.
+    ///
+    /// Cure: Make a copy in row-major order first. Users cannot cause this; please report it.
     #[error("the tensor is not laid out in row-major order")]
     NotRowMajor,
     /// Operands of a kernel do not fit each other.
+    ///
+    /// Cure: With a model or pictures of your own: shapes contradict each other; compare them with
+    /// what `convscope inspect` shows. With shapes that fit, please report it.
     #[error("{kernel}: expected {expected}, got shape {actual}")]
     Incompatible {
         /// The kernel.
@@ -36,6 +50,9 @@ pub enum BackendError {
         actual: Shape,
     },
     /// The backend lacks a kernel. Nothing falls back to another backend by itself.
+    ///
+    /// Cure: In code: give the backend this kernel, or compute on the CPU's, which has them all.
+    /// Users cannot cause this; please report it.
     #[error("backend {backend} has no kernel for {kernel}")]
     Unsupported {
         /// The backend.
@@ -44,6 +61,9 @@ pub enum BackendError {
         kernel: String,
     },
     /// The device failed or vanished.
+    ///
+    /// Cure: Run it again. If the device stays lost, compute on the CPU's backend, the only one
+    /// that the program uses.
     #[error("device {device} failed: {reason}")]
     Device {
         /// The device.
@@ -53,11 +73,15 @@ pub enum BackendError {
     },
 }
 
-/// An error of one layer.
+/// An error of computing one layer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LayerError {
     /// The inputs do not fit the layer.
+    ///
+    /// Cure: With a model of your own: its layers do not fit together; export it anew and compare
+    /// the shapes that `convscope inspect` shows. In code: give the layer inputs of the shapes for
+    /// which it was made.
     #[error("{kind}: expected {expected}, got {actual}")]
     Invalid {
         /// The kind of layer.
@@ -68,6 +92,9 @@ pub enum LayerError {
         actual: String,
     },
     /// The record was made by a forward pass that kept outputs only.
+    ///
+    /// Cure: In code: run forward with `Keep::Inversion` before going backward. Users cannot cause
+    /// this; please report it.
     #[error("{kind}: the record does not hold {missing}; run forward with Keep::Inversion")]
     IncompleteRecord {
         /// The kind of layer.
@@ -76,6 +103,9 @@ pub enum LayerError {
         missing: &'static str,
     },
     /// The layer cannot do what was asked of it.
+    ///
+    /// Cure: Choose another method for this model: the rule asks more of the layer than it can do.
+    /// With `Composite`, give the layer another rule by its name.
     #[error("{kind} cannot {what}")]
     Unsupported {
         /// The kind of layer.

@@ -83,7 +83,7 @@ pub struct Node {
     pub output: ValueId,
 }
 
-/// An error of a network.
+/// An error of running a network, forward or backward.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NetworkError {
@@ -96,6 +96,8 @@ pub enum NetworkError {
         source: LayerError,
     },
     /// The number of inputs given is not the network's.
+    ///
+    /// Cure: Give one tensor per input, in the order of `Network::inputs`.
     #[error("the network has {expected} inputs, got {actual}")]
     InputCount {
         /// How many there are.
@@ -104,6 +106,8 @@ pub enum NetworkError {
         actual: usize,
     },
     /// A network is built for one image at a time; the runs choose their batch.
+    ///
+    /// Cure: Build the network for one image, with a first extent of 1; each run chooses its batch.
     #[error("input {name}: expected shape [1, ...], for one image, got {shape}")]
     InputBatch {
         /// Name of the input.
@@ -112,6 +116,10 @@ pub enum NetworkError {
         shape: Shape,
     },
     /// A layer does not treat the images of a batch one by one.
+    ///
+    /// Cure: Export the model so that axis 0 stays the batch: it may not be reshaped away,
+    /// transposed, reduced or normalized over. Where the file fixes a batch, export it with a batch
+    /// of 1 or an open one.
     #[error(
         "layer {name} mixes the images of a batch: it makes {one} of one image, but not {count} \
          times that of {count} images"
@@ -125,6 +133,9 @@ pub enum NetworkError {
         count: usize,
     },
     /// An input has another shape than the network's.
+    ///
+    /// Cure: Give tensors of that shape; only the first extent, the number of images, is free.
+    /// Pictures get there by a model card or `--preprocess`.
     #[error("input {name}: expected shape {expected} for any batch, got {actual}")]
     InputShape {
         /// Name of the input.
@@ -135,12 +146,16 @@ pub enum NetworkError {
         actual: Shape,
     },
     /// Two values or layers that are different claim one name.
+    ///
+    /// Cure: Rename one of the two: every layer and value is found by its name.
     #[error("two values are called {name}")]
     DuplicateName {
         /// The name.
         name: String,
     },
     /// A signal starts at a value that the forward pass did not record, or with another shape.
+    ///
+    /// Cure: Start with a signal of the value's own shape, at a value of this forward pass.
     #[error("a signal of shape {actual} cannot start at {name}, whose shape is {expected}")]
     Start {
         /// Name of the value.
@@ -151,18 +166,27 @@ pub enum NetworkError {
         actual: Shape,
     },
     /// A rule of a composite is for a layer that does not exist.
+    ///
+    /// Cure: Mend the name in the composite; `convscope inspect` shows all layers.
     #[error("a rule is for layer {name}, which the network does not have")]
     UnknownLayer {
         /// The name.
         name: String,
     },
     /// The forward pass did not record what the way back needs.
+    ///
+    /// Cure: In code: run forward with `Keep::Inversion`, and keep what is asked for later. Users
+    /// cannot cause this; please report it.
     #[error("the forward pass kept no record of layer {name}")]
     NotRecorded {
         /// Name of the layer.
         name: String,
     },
     /// An intervention does not fit.
+    ///
+    /// Cure: Change a value that depends on the picture, in an image that the batch has, and bypass
+    /// only layers whose input has the shape of their output; no signal goes back through a changed
+    /// pass.
     #[error("cannot {what} at {name}: {reason}")]
     Intervention {
         /// What was to be done.

@@ -10,16 +10,26 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum ScriptError {
     /// The user stopped it.
+    ///
+    /// Cure: Run it again. Nothing was written.
     #[error("stopped by the user")]
     Cancelled,
     /// It failed while it ran.
+    ///
+    /// Cure: Look at the marked words and the help below them. [Kinds](#kinds) explains what may
+    /// have gone wrong.
     #[error("{0}")]
     Failed(Box<Diagnostic>),
     /// It is wrong, and was not run: everything that can be seen, in the order of the text, the
     /// script itself before what it imports.
+    ///
+    /// Cure: Correct them one after the other: each is marked in the text, and has help of its own.
+    /// `convscope check` finds them without running anything.
     #[error("{}", lines(.0))]
     Mistakes(Vec<Diagnostic>),
     /// The system gave no thread to run it in.
+    ///
+    /// Cure: Raise the limit of processes or of memory (`ulimit -u`, `ulimit -v`).
     #[error("cannot start a thread for the script: {source}")]
     Thread {
         /// What the system said.
@@ -27,6 +37,8 @@ pub enum ScriptError {
         source: std::io::Error,
     },
     /// The file of the script cannot be read.
+    ///
+    /// Cure: Check the path and that you may read the file; a script is UTF-8 text.
     #[error("cannot read the script `{}`: {source}", path.display())]
     Unreadable {
         /// The file.

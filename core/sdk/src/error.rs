@@ -8,18 +8,29 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum AnalysisError {
     /// The user wants to stop. Return it at once.
+    ///
+    /// Cure: Return it at once, so that the program ends when its user wants it to.
     #[error("cancelled")]
     Cancelled,
     /// The parameters are wrong in a way the schema cannot say.
+    ///
+    /// Cure: Users: give the parameter another value, as the message says; `convscope plugins
+    /// describe NAME` explains it. Authors: use `AnalysisError::parameter`, which names it.
     #[error("{0}")]
     Invalid(String),
     /// The analysis cannot do this with this model or these pictures.
+    ///
+    /// Cure: Users: take another layer, another model or other pictures, as the message says.
     #[error("{0}")]
     Unsupported(String),
     /// Something else went wrong.
+    ///
+    /// Cure: Users: tell the plugin's authors, with the message.
     #[error("{0}")]
     Failed(String),
     /// The host refused a call; the reason is its own.
+    ///
+    /// Cure: Pass it on: the user reads the host's own words and help.
     #[error("{reason}")]
     Host {
         /// The function of the host's.
@@ -30,6 +41,9 @@ pub enum AnalysisError {
         reason: String,
     },
     /// The host broke the plugin interface.
+    ///
+    /// Cure: Build the plugin again with the `convscope-sdk` of the program that loads it; if it
+    /// goes on, please report it.
     #[error("the host broke the plugin interface: {0}")]
     Interface(String),
 }

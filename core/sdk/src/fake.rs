@@ -122,6 +122,8 @@ pub enum FakeError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Parameters(Vec<ParameterError>),
     /// The images do not fit the network. The analysis did not run.
+    ///
+    /// Cure: Give the test pictures of that shape: `[n, channels, 6, 6]`.
     #[error("images `{key}`: expected shape [n, {channels}, 6, 6], got {shape:?}")]
     Images {
         /// The parameter.
@@ -132,6 +134,8 @@ pub enum FakeError {
         channels: usize,
     },
     /// The analysis returned an error.
+    ///
+    /// Cure: Look at the words: they are what a user would read.
     #[error("{message}")]
     Analysis {
         /// What it returned.
@@ -140,6 +144,8 @@ pub enum FakeError {
         message: String,
     },
     /// The analysis broke the plugin interface.
+    ///
+    /// Cure: Mend the analysis: a real host would end the run, and call the plugin at fault.
     #[error("the plugin broke the interface: {0}")]
     Misbehaved(String),
 }

@@ -11,21 +11,35 @@ use crate::HostError;
 #[derive(Debug, Error)]
 pub(crate) enum Fault {
     /// The plugin gave something wrong.
+    ///
+    /// Cure: Mend the call as the message says: `convscope.h` states what each function takes.
     #[error("{0}")]
     Invalid(String),
     /// A handle is stale, forged, or of another kind.
+    ///
+    /// Cure: Use handles only of the kind that a function asks for, only in the call of the
+    /// analysis in which they were given, and not after they were given up.
     #[error("handle {0:#x} is stale, forged, or of another kind than {1}")]
     BadHandle(u64, &'static str),
     /// A parameter is of another kind.
+    ///
+    /// Cure: Read the parameter with the function for its kind, as the schema declares it.
     #[error("parameter `{0}` is of another kind")]
     WrongParameter(String),
     /// The host cannot do this.
+    ///
+    /// Cure: Do without, or say to the user that the analysis cannot do this: return
+    /// `CS_UNSUPPORTED`.
     #[error("the host does not support {0}")]
     Unsupported(String),
     /// A sink of the plugin's returned something else than OK.
+    ///
+    /// Cure: Return that status from the analysis: the host only passes on what the sink said.
     #[error("the sink returned status {}", .0.0)]
     Stopped(CsStatus),
     /// The host panicked.
+    ///
+    /// Cure: This is a fault of convscope, not of the plugin: please report it.
     #[error("the host panicked: {0}")]
     Panicked(String),
     /// The session failed.

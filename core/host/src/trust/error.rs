@@ -63,6 +63,8 @@ pub enum TrustError {
         source: io::Error,
     },
     /// Nothing that is trusted has this id, path or hash.
+    ///
+    /// Cure: Take the id, path or hash of one that is trusted; the help lists them.
     #[error("`{name}` is not trusted anyway")]
     Unknown {
         /// What was asked for.

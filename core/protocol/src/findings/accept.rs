@@ -11,6 +11,9 @@ use crate::{Array, Figure, Table, Values};
 #[non_exhaustive]
 pub enum FindingsError {
     /// A name that is no name.
+    ///
+    /// Cure: Name it like `activation` or `activation.fire9/concat`: small letters, digits and `_`,
+    /// beginning with a letter.
     #[error("{what} `{name}`: a name is snake case, optionally with a point and a layer's name")]
     WrongName {
         /// Array, table, figure or scalar.
@@ -19,6 +22,8 @@ pub enum FindingsError {
         name: String,
     },
     /// A name that is taken.
+    ///
+    /// Cure: Give each of its kind a name of its own, such as with the layer's name behind a point.
     #[error("{what} `{name}` was emitted before")]
     Twice {
         /// Array, table, figure or scalar.
@@ -27,6 +32,8 @@ pub enum FindingsError {
         name: String,
     },
     /// Axes that do not describe the values.
+    ///
+    /// Cure: Name one axis for each of the array's, and as many labels as the axis has steps.
     #[error("array `{name}` of shape {shape:?}: {problem}")]
     WrongAxes {
         /// The array.
@@ -37,6 +44,8 @@ pub enum FindingsError {
         problem: String,
     },
     /// A row that has not one cell per column.
+    ///
+    /// Cure: Give each row one cell per column; an empty cell is a cell too.
     #[error("table `{name}`: row {row} has {cells} cells for {columns} columns")]
     WrongRow {
         /// The table.
@@ -49,6 +58,9 @@ pub enum FindingsError {
         columns: usize,
     },
     /// A figure that refers to what is not there, or cannot be drawn.
+    ///
+    /// Cure: Emit arrays and tables before the figures that show them, and let each part lie within
+    /// its array.
     #[error("figure `{name}`: {problem}")]
     WrongFigure {
         /// The figure.
@@ -57,6 +69,8 @@ pub enum FindingsError {
         problem: String,
     },
     /// A number that is none.
+    ///
+    /// Cure: Leave the scalar out, or say in a note why there is none.
     #[error("scalar `{name}` is {number}, not a finite number")]
     NotFinite {
         /// The scalar.
@@ -65,6 +79,8 @@ pub enum FindingsError {
         number: String,
     },
     /// A remark without words.
+    ///
+    /// Cure: Give the note words, or leave it out.
     #[error("a note has no words")]
     EmptyNote,
 }
