@@ -11,6 +11,7 @@ mod cards;
 mod channels_last;
 mod confinement;
 mod conformance;
+mod errors;
 mod fixtures;
 mod formats;
 mod fuzz;
