@@ -25,8 +25,26 @@ pub(crate) struct Input<'m> {
     pub(crate) name: &'m str,
     /// Its shape for one image.
     pub(crate) shape: Shape,
-    /// Number of images for which the file writes down its shapes; 1 where that is open.
-    pub(crate) batch: usize,
+    pub(crate) batch: Batch,
+}
+
+/// For how many images a file writes down its shapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Batch {
+    /// For these.
+    Written(usize),
+    /// For any number.
+    Open,
+}
+
+impl Batch {
+    /// Returns the number that is written down; 1 where it is open.
+    pub(crate) fn images(self) -> usize {
+        match self {
+            Self::Written(images) => images,
+            Self::Open => 1,
+        }
+    }
 }
 
 /// Lists the inputs that are not stored, with their shapes: those given, or those of the file.
@@ -65,12 +83,12 @@ pub(crate) fn of<'m>(
         }
         let first = inputs.computed.first();
         let shape = input_shapes.get(place).map(Vec::as_slice);
-        let input = stated.read(shape, value, first.map_or(1, |first| first.batch))?;
+        let input = stated.read(shape, value, first.map_or(Batch::Open, |first| first.batch))?;
         if let Some(first) = first
-            && first.batch != input.batch
+            && first.batch.images() != input.batch.images()
         {
-            let reason =
-                format!("its batch is {}, that of {} is {}", input.batch, first.name, first.batch);
+            let [own, other] = [input.batch, first.batch].map(Batch::images);
+            let reason = format!("its batch is {own}, that of {} is {other}", first.name);
             return Err(OnnxError::InvalidInput { input: info.name.clone(), reason });
         }
         inputs.computed.push(input);
@@ -121,7 +139,7 @@ impl<'m> Stated<'m> {
             (Kind::Integer(_), _) | (_, Some([])) => return true,
             (Kind::Real, extents) => extents.and_then(|extents| *extents.first()?),
         };
-        batch.zip(first).is_some_and(|(batch, first)| batch != first.batch)
+        batch.zip(first).is_some_and(|(batch, first)| batch != first.batch.images())
     }
 
     /// Makes a constant of the value given for the input.
@@ -155,13 +173,18 @@ impl<'m> Stated<'m> {
         &self,
         shape: Option<&[usize]>,
         value: Option<&Constant>,
-        usual: usize,
+        usual: Batch,
     ) -> Result<Input<'m>, OnnxError> {
         if let Kind::Integer(kind) = self.kind {
             return Err(self.invalid(unsupported(&kind.name())));
         }
         let extents = self.extents.as_deref();
-        let batch = extents.and_then(|extents| *extents.first()?).unwrap_or(usual);
+        let single = value.is_some_and(|value| value.shape().extents().first() == Some(&1));
+        let batch = match extents.and_then(|extents| *extents.first()?) {
+            Some(images) => Batch::Written(images),
+            None if single && usual == Batch::Open => Batch::Written(1),
+            None => usual,
+        };
         let given = shape.or(value.map(|value| value.shape().extents()));
         if let (Some(given), Some(extents)) = (given, extents)
             && given.len() != extents.len()
@@ -180,7 +203,7 @@ impl<'m> Stated<'m> {
                 let behind =
                     extents.and_then(|extents| extents.get(1..)?.iter().copied().collect());
                 let behind: Vec<usize> = behind.ok_or_else(|| self.open())?;
-                [vec![batch], behind].concat()
+                [vec![batch.images()], behind].concat()
             }
         };
         let shape = checked_shape(&chosen).map_err(|reason| self.invalid(reason))?;
@@ -288,7 +311,11 @@ mod tests {
     fn an_open_batch_is_no_question_and_an_open_size_is() {
         let fixed = graph_of(value_info("x", &[-1, 3, 8, 8]));
         let input = &inputs(&fixed, &shapes(&[])).unwrap().computed[0];
-        assert_eq!((input.shape.extents(), input.batch), (&[1, 3, 8, 8][..], 1));
+        assert_eq!((input.shape.extents(), input.batch), (&[1, 3, 8, 8][..], Batch::Open));
+        let one = &inputs(&fixed, &given(vec![zeros(&[1, 3, 8, 8])])).unwrap().computed[0];
+        assert_eq!(one.batch, Batch::Written(1));
+        let two = &inputs(&fixed, &given(vec![zeros(&[2, 3, 8, 8])])).unwrap().computed[0];
+        assert_eq!(two.batch, Batch::Open);
         assert_eq!(
             refusal(value_info("x", &[-1, 3, -1, -1]), &shapes(&[])),
             "input x has the shape [n, 3, n, n]: say which size to use, such as 1,3,224,224"
@@ -304,7 +331,10 @@ mod tests {
         let open = graph_of(value_info("x", &[4, 3, -1, -1]));
         for options in [shapes(&[&[1, 3, 16, 20]]), given(vec![zeros(&[1, 3, 16, 20])])] {
             let input = &inputs(&open, &options).unwrap().computed[0];
-            assert_eq!((input.shape.extents(), input.batch), (&[1, 3, 16, 20][..], 4));
+            assert_eq!(
+                (input.shape.extents(), input.batch),
+                (&[1, 3, 16, 20][..], Batch::Written(4))
+            );
         }
     }
 

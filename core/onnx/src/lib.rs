@@ -24,6 +24,7 @@ mod load;
 mod loader;
 mod names;
 mod normal_form;
+mod open_batch;
 mod operator;
 mod overlay;
 mod proto;

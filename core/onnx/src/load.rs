@@ -9,7 +9,7 @@ use convscope_runtime::{BackendError, Network, Tensor};
 
 use crate::call::Workbench;
 use crate::constant::Constant;
-use crate::input::{self, Input};
+use crate::input::{self, Batch, Input};
 use crate::layout::InputLayout;
 use crate::loader::Loader;
 use crate::overlay::Overlay;
@@ -144,9 +144,10 @@ fn read(
     let demanded = RefCell::new(BTreeSet::new());
     let (inputs, (network, outputs, input_layouts)) = loop {
         let inputs = input::of(graph, options, &demanded.borrow())?;
-        let batch = inputs.computed.first().map_or(1, |input| input.batch);
-        let bench = Workbench::new(operator_set, batch, &store, &resolved.names, &demanded);
-        let loaded = Loader::new(graph, &resolved, bench).run(&inputs);
+        let batch = inputs.computed.first().map_or(Batch::Written(1), |input| input.batch);
+        let images = batch.images();
+        let bench = Workbench::new(operator_set, images, &store, &resolved.names, &demanded);
+        let loaded = Loader::new(graph, &resolved, bench, batch).run(&inputs);
         // What was computed and is wanted as a constant is bound in the next round, if it is given.
         let wanted = |input: &Input<'_>| demanded.borrow().contains(input.name);
         let more = !options.given.is_empty() && inputs.computed.iter().any(wanted);

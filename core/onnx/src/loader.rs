@@ -11,10 +11,11 @@ use crate::call::{Call, Known, Operand, Workbench};
 use crate::constant::Constant;
 use crate::error::{UnsupportedNode, UnsupportedNodes};
 use crate::graph::{Graph, GraphNode};
-use crate::input::Inputs;
+use crate::input::{Batch, Inputs};
 use crate::layout::InputLayout;
 use crate::limits::LAYERS;
 use crate::names::Aliases;
+use crate::open_batch::{ForTwo, ON_IMAGES};
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::refusal::Refusal;
 use crate::{OnnxError, early_form, fold, operator, tensor};
@@ -26,12 +27,19 @@ pub(crate) struct Loader<'a, 'm> {
     bench: Workbench<'a>,
     stored: BTreeMap<&'m str, &'m TensorProto>,
     known: BTreeMap<&'m str, Known>,
+    /// Nothing where the file writes down how many images it takes.
+    for_two: Option<ForTwo<'m>>,
     aliases: Aliases<'m>,
     unsupported: Vec<UnsupportedNode>,
 }
 
 impl<'a, 'm: 'a> Loader<'a, 'm> {
-    pub(crate) fn new(proto: &'m GraphProto, graph: &'a Graph<'m>, bench: Workbench<'a>) -> Self {
+    pub(crate) fn new(
+        proto: &'m GraphProto,
+        graph: &'a Graph<'m>,
+        bench: Workbench<'a>,
+        batch: Batch,
+    ) -> Self {
         let stored = proto.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor));
         Self {
             graph,
@@ -39,6 +47,7 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             bench,
             stored: stored.collect(),
             known: BTreeMap::new(),
+            for_two: (batch == Batch::Open).then(ForTwo::default),
             aliases: Aliases::default(),
             unsupported: Vec::new(),
         }
@@ -87,6 +96,12 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
                     .bench
                     .channels_last(name, id)
                     .map_err(|refusal| output_error(name, &refusal))?,
+                Known::Constant(Constant::Real(_))
+                    if self.for_two.as_ref().is_some_and(|for_two| for_two.depends(name)) =>
+                {
+                    let refusal = Refusal::Unsupported(format!("it depends {ON_IMAGES}"));
+                    return Err(output_error(name, &refusal));
+                }
                 Known::Constant(Constant::Real(tensor)) => self
                     .bench
                     .place(name, tensor)
@@ -130,6 +145,8 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
         let reads: Vec<ValueId> = operands.iter().flatten().filter_map(computed).collect();
         let further = proto.output.iter().skip(1).map(String::as_str);
         let further = further.map(|name| Some(name).filter(|name| self.graph.used.contains(name)));
+        let for_two = self.for_two.as_ref().filter(|for_two| for_two.concerns(operator, &operands));
+        let operands_for_two = for_two.map(|for_two| for_two.operands(&operands));
         let mut call = Call {
             operator,
             name: node.name,
@@ -141,7 +158,13 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
             bench: &mut self.bench,
         };
         early_form::modernize(operator, &mut call)?;
-        let known = match (fold::evaluate(operator, &call)?, operator::find(operator)) {
+        let folded = fold::evaluate(operator, &call)?;
+        if folded.is_none()
+            && let Some(for_two) = for_two
+        {
+            for_two.check(&call)?;
+        }
+        let known = match (folded, operator::find(operator)) {
             (Some(constant), _) => Known::Constant(constant),
             (None, Some(convert)) => Known::Computed(convert(&mut call)?),
             (None, None) => {
@@ -156,6 +179,13 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
         if let Some(used) = call.further.iter().flatten().find(|name| !given.contains_key(*name)) {
             let reason = format!("its further output {used} is used; it is not supported");
             return Err(Refusal::Unsupported(reason));
+        }
+        if let (Known::Constant(one), Some(operands)) = (&known, operands_for_two) {
+            call.operands = operands;
+            let two = folded_for_two(&mut call)?;
+            if let Some(for_two) = &mut self.for_two {
+                for_two.note(output, one, two);
+            }
         }
         if let Known::Computed(id) = known {
             self.aliases.claim(node, output, id, &reads);
@@ -217,6 +247,21 @@ impl<'a, 'm: 'a> Loader<'a, 'm> {
     fn lose(&mut self, node: &GraphNode<'m>) {
         for output in &node.proto.output {
             self.known.insert(output, Known::Lost);
+        }
+    }
+}
+
+/// Evaluates a node for two images on the operands for two.
+fn folded_for_two(call: &mut Call<'_, '_>) -> Result<Constant, Refusal> {
+    let images = std::mem::replace(&mut call.bench.batch, 2);
+    let folded = early_form::modernize(call.operator, call)
+        .and_then(|()| fold::evaluate(call.operator, call));
+    call.bench.batch = images;
+    match folded {
+        Ok(Some(two)) => Ok(two),
+        Err(Refusal::Failed(error)) => Err(Refusal::Failed(error)),
+        Ok(None) | Err(_) => {
+            Err(Refusal::Unsupported(format!("its inputs depend {ON_IMAGES}, and fit one alone")))
         }
     }
 }
