@@ -5,8 +5,10 @@
 
 A value's difference is the largest one divided by the largest magnitude of the value. `saliency` is compared with the
 gradient of torch's autograd on the module that the file was made from, in single and in double precision, and torch's
-own single precision with its double: where a rectifier or a maximum is decided by the last bit, as happens in deep
-networks of random weights, all three differ. `zoo.py` has the networks.
+own single precision with its double. Where a rectifier or a maximum is decided by the last bit, as happens in deep
+networks of random weights, these differ; so the decisions that differ are counted, and `saliency` is compared with the
+double precision of torch once more, taking the decisions that convscope took (`gates.py`). That difference and those of
+the values must be below 1e-5, or the script fails. `zoo.py` has the networks.
 """
 
 import argparse
@@ -20,10 +22,12 @@ import onnx
 import onnxruntime
 import torch
 
+import gates
 import zoo
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONVSCOPE = ROOT / "target/release/convscope"
+LIMIT = 1e-5
 SALIENCY = ("alexnet", "googlenet", "mobilenet_v3", "resnet_folded", "shufflenet")
 
 
@@ -71,26 +75,40 @@ def difference(ours, theirs):
 
 
 def compare(name, folder):
+    """Prints the row of a network; returns whether all is within the limit."""
     module, pictures = zoo.make(name, "full")
     path, tensor = folder / f"{name}.onnx", folder / f"{name}.npy"
     zoo.export(name, module, pictures, str(path))
     np.save(tensor, pictures.numpy())
-    names = computed(onnx.load(path))
+    model = onnx.load(path)
+    names = computed(model)
     expected = reference(path, pictures.numpy(), names)
     captures = [argument for value in names for argument in ("--capture", value)]
     answer = call("infer", path, "--input", tensor, "--out", folder / name, *captures)
     # A dropped layer answers by the name of what stays.
-    values = [np.load(folder / name / output["file"]) for output in answer["outputs"]]
-    largest = max((difference(ours, expected[value]), value) for ours, value in zip(values, names, strict=True))
-    depth = sum(node.op_type in ("Conv", "Gemm", "MatMul") for node in onnx.load(path).graph.node)
+    written = zip(names, answer["outputs"], strict=True)
+    values = {value: np.load(folder / name / output["file"]) for value, output in written}
+    largest = max((difference(ours, expected[value]), value) for value, ours in values.items())
+    depth = sum(node.op_type in ("Conv", "Gemm", "MatMul") for node in model.graph.node)
     targets, single = gradient(module, pictures)
-    double = gradient(module.double(), pictures.double())[1]
+    single_decisions = gates.decided(module, pictures)
+    module, exact = module.double(), pictures.double()
+    double = gradient(module, exact)[1]
+    double_decisions = gates.decided(module, exact)
+    our_decisions = []
+    with gates.forced(model, values, our_decisions):
+        forced = gradient(module, exact)[1]
     out = folder / f"{name}-saliency"
     call("analyze", "saliency", "--model", path, "--images", tensor, "--set", f"target={targets}", "--out", out)
     ours = np.load(out / "data/saliency/attribution.npy")
     pairs = ((ours, single), (ours, double), (single, double))
     saliency = " | ".join(f"{difference(one, other):.1e}" for one, other in pairs)
-    print(f"| {name} | {depth} | {len(names)} | {largest[0]:.1e} | {largest[1]} | {saliency} |", flush=True)
+    differ = [gates.count_differences(taken, double_decisions) for taken in (our_decisions, single_decisions)]
+    total = sum(taken.numel() for taken in double_decisions)
+    proof = difference(ours, forced)
+    print(f"| {name} | {depth} | {len(names)} | {largest[0]:.1e} | {largest[1]} | {saliency} "
+          f"| {total / 1e6:.1f} million | {differ[0]} | {differ[1]} | {proof:.1e} |", flush=True)
+    return max(largest[0], proof) < LIMIT
 
 
 def write_small(name, folder):
@@ -124,11 +142,17 @@ def main():
             write_small(name, arguments.small)
         return
     print(f"torch {torch.__version__.split('+')[0]}, onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}\n")
-    print("| network | layers with weights | values compared | largest difference | at | saliency, torch f32 | saliency, torch f64 | torch f32, f64 |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| network | layers with weights | values compared | largest difference | at "
+          "| saliency, torch f32 | saliency, torch f64 | torch f32, f64 "
+          "| decisions | ours unlike f64 | f32 unlike f64 | saliency, torch f64 with our decisions |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    beyond = []
     for name in arguments.names or zoo.ZOO:
         with tempfile.TemporaryDirectory() as folder:
-            compare(name, pathlib.Path(folder))
+            if not compare(name, pathlib.Path(folder)):
+                beyond.append(name)
+    if beyond:
+        raise SystemExit(f"beyond {LIMIT}: {', '.join(beyond)}")
 
 
 if __name__ == "__main__":
