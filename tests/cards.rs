@@ -48,6 +48,26 @@ fn the_card_of_an_image_processor_is_used_and_said() {
     assert_eq!(answer["model"]["preprocessing_source"], source);
 }
 
+/// As Hugging Face keeps it: every name is a link to a file that is named by its content.
+#[cfg(unix)]
+#[test]
+fn a_model_in_a_cache_of_links_has_its_card() {
+    let (place, _) = model(&[("card", PROCESSOR)]);
+    let (cache, folder) = (place.path(), place.path().join("snapshots/main/onnx"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir(cache.join("blobs")).unwrap();
+    for (blob, file, name) in
+        [("ab", "m.onnx", "model.onnx"), ("cd", "card", "preprocessor_config.json")]
+    {
+        std::fs::rename(cache.join(file), cache.join("blobs").join(blob)).unwrap();
+        std::os::unix::fs::symlink(format!("../../../blobs/{blob}"), folder.join(name)).unwrap();
+    }
+
+    let answer = json_of(&mut predict(&folder.join("model.onnx")));
+
+    assert_eq!(answer["preprocessing"], "model card preprocessor_config.json");
+}
+
 #[test]
 fn labels_of_another_number_are_refused_with_both() {
     let config = r#"{"id2label": {"0": "cat", "1": "dog"}}"#;

@@ -109,6 +109,23 @@ fn the_card_of_a_model_does_not_lead_out() {
     assert_unreadable(&place.refused("load_model(\"net.onnx\");"), &place.path("secret.txt"));
 }
 
+/// As in the cache of Hugging Face: every name is a link to a file that is named by its content.
+#[test]
+fn a_model_that_is_a_link_has_the_card_beside_the_link() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("home/blobs")).unwrap();
+    std::fs::copy(squeezenet(), place.path("home/blobs/ab")).unwrap();
+    std::fs::write(place.path("home/blobs/cd"), "[input]\nmean = [0.0]\nwidth = 1\n").unwrap();
+    place.link("home/net.onnx", "home/blobs/ab");
+    place.link("home/net.toml", "home/blobs/cd");
+    let path = place.path("home/script.rhai");
+    std::fs::write(&path, "load_model(\"net.onnx\");").unwrap();
+    for command in ["check", "run"] {
+        let words = refusal(place.command(command).arg(&path), 1);
+        assert!(words.contains("net.toml"), "the card is read: {words}");
+    }
+}
+
 #[test]
 fn what_the_command_line_names_is_read_where_it_is() {
     let place = Place::new();

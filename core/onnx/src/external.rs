@@ -13,6 +13,9 @@ use crate::source::{Source, Stretch};
 #[derive(Debug)]
 pub(crate) struct External {
     folder: PathBuf,
+    /// The folder in which the model's file really lies, where the model is a link: its data may
+    /// be links to the same place, as in a cache that keeps every file once.
+    target: Option<PathBuf>,
     /// Bytes that may still be read: several tensors may name the same range.
     left: Cell<u64>,
     /// The files that hold data.
@@ -31,7 +34,14 @@ impl External {
     pub(crate) fn inside(folder: &Path) -> Self {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let (left, files) = (Cell::new(EXTERNAL_BYTES), RefCell::default());
-        Self { folder: folder.to_owned(), left, files }
+        Self { folder: folder.to_owned(), target: None, left, files }
+    }
+
+    /// Allows files in the folder of a model, and links to where the model is a link to.
+    pub(crate) fn beside(model: &Path) -> Self {
+        let target = model.canonicalize().ok().filter(|_| model.is_symlink());
+        let target = target.and_then(|file| Some(file.parent()?.to_owned()));
+        Self { target, ..Self::inside(model.parent().unwrap_or(Path::new(""))) }
     }
 
     /// Returns the files that held data, sorted.
@@ -92,8 +102,9 @@ impl External {
         }
         let folder = self.folder.canonicalize().map_err(|error| error.to_string())?;
         let path = folder.join(relative).canonicalize().map_err(|error| error.to_string())?;
-        // A link may lead out of the folder.
-        if path.starts_with(&folder) {
+        // A link may lead out of the folder; where to, whoever laid the model there has said too.
+        let beside_target = self.target.is_some() && path.parent() == self.target.as_deref();
+        if path.starts_with(&folder) || beside_target {
             Ok(path)
         } else {
             Err("it is a link that leads out of the folder of the model".into())
@@ -188,6 +199,41 @@ mod tests {
         let external = External::inside(&inner);
         let error = external.read(&entries(&[("location", "w")]), 4).unwrap_err();
         assert!(error.to_string().ends_with("leads out of the folder of the model"), "{error}");
+    }
+
+    /// The cache of Hugging Face: every name is a link to a file that is named after its content.
+    #[cfg(unix)]
+    #[test]
+    fn a_model_that_is_a_link_may_have_data_where_it_leads() {
+        use std::os::unix::fs::symlink;
+        let cache = tempfile::tempdir().unwrap();
+        for folder in ["blobs/deeper", "snapshots/main/onnx"] {
+            fs::create_dir_all(cache.path().join(folder)).unwrap();
+        }
+        for (file, byte) in [("blobs/ab", 0), ("blobs/cd", 7), ("blobs/deeper/ef", 8), ("gh", 9)] {
+            fs::write(cache.path().join(file), [byte; 4]).unwrap();
+        }
+        let folder = cache.path().join("snapshots/main/onnx");
+        let model = folder.join("model.onnx");
+        symlink("../../../blobs/ab", &model).unwrap();
+        symlink("../../../blobs/cd", folder.join("model.onnx_data")).unwrap();
+        symlink("../../../blobs/deeper/ef", folder.join("deeper")).unwrap();
+        symlink("../../../gh", folder.join("secret")).unwrap();
+        let place = |location: &str| entries(&[("location", location)]);
+        let external = External::beside(&model);
+        assert_eq!(external.read(&place("model.onnx_data"), 4).unwrap(), [7; 4]);
+        for location in ["deeper", "secret"] {
+            let error = external.read(&place(location), 4).unwrap_err().to_string();
+            assert!(error.ends_with("leads out of the folder of the model"), "{error}");
+        }
+        // The file cannot ask for what lies there: only names beside the link count.
+        assert!(external.read(&place("cd"), 4).is_err());
+        assert!(external.read(&place("../../../blobs/cd"), 4).is_err());
+        // A model that is no link has no other place.
+        fs::remove_file(&model).unwrap();
+        fs::write(&model, [0; 4]).unwrap();
+        let external = External::beside(&model);
+        assert!(external.read(&place("model.onnx_data"), 4).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use convscope_runtime::{BackendError, Network, Tensor};
 
 use crate::call::Workbench;
 use crate::constant::Constant;
+use crate::external::External;
 use crate::input::{self, Batch, Input};
 use crate::layout::InputLayout;
 use crate::loader::Loader;
@@ -80,7 +81,7 @@ impl LoadedModel {
 /// Fails when the file cannot be read, is damaged, passes a limit, or needs what is not supported;
 /// unsupported nodes are listed all at once.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<LoadedModel, OnnxError> {
-    read(Source::open(path)?, folder_of(path), options, Reading::Values)
+    read(Source::open(path)?, External::beside(path), options, Reading::Values)
 }
 
 /// Loads a model as [`load`] does, but leaves large tensors zero instead of reading them: for
@@ -89,7 +90,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LoadedModel, OnnxError
 /// # Errors
 /// As [`load`].
 pub fn outline(path: &Path, options: &LoadOptions) -> Result<LoadedModel, OnnxError> {
-    read(Source::open(path)?, folder_of(path), options, Reading::Shapes)
+    read(Source::open(path)?, External::beside(path), options, Reading::Shapes)
 }
 
 /// Loads a model from the bytes of a file that stands in `folder`, where data outside the file are
@@ -102,16 +103,12 @@ pub fn load_bytes(
     folder: &Path,
     options: &LoadOptions,
 ) -> Result<LoadedModel, OnnxError> {
-    read(Source::of_bytes(bytes), folder, options, Reading::Values)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new(""))
+    read(Source::of_bytes(bytes), External::inside(folder), options, Reading::Values)
 }
 
 fn read(
     file: Source,
-    folder: &Path,
+    external: External,
     options: &LoadOptions,
     reading: Reading,
 ) -> Result<LoadedModel, OnnxError> {
@@ -140,7 +137,7 @@ fn read(
     if let Some(overlay) = &overlay {
         overlay.check(&graph.initializer, &resolved.used)?;
     }
-    let store = Store::new(file, folder, reading).under(overlay);
+    let store = Store::new(file, external, reading).under(overlay);
     let demanded = RefCell::new(BTreeSet::new());
     let (inputs, (network, outputs, input_layouts)) = loop {
         let inputs = input::of(graph, options, &demanded.borrow())?;
@@ -192,7 +189,7 @@ pub fn read_tensor(path: &Path) -> Result<Tensor, OnnxError> {
 pub fn read_constant(path: &Path) -> Result<Constant, OnnxError> {
     let file = Source::open(path)?;
     let proto: TensorProto = reader::decode(&file, Message::Tensor)?;
-    tensor::read(&proto, &Store::new(file, folder_of(path), Reading::Values))
+    tensor::read(&proto, &Store::new(file, External::beside(path), Reading::Values))
 }
 
 /// Returns the version of the default operator set.
@@ -286,11 +283,9 @@ mod tests {
         assert_eq!(network.value(network.outputs()[0]).shape.extents(), [1, 1]);
     }
 
-    #[test]
-    fn weights_beside_the_file_are_read() {
-        let folder = tempfile::tempdir().unwrap();
+    /// A model whose one weight lies in `weights.bin`, and the bytes of that.
+    fn with_weights_outside() -> (ModelProto, Vec<u8>) {
         let bytes: Vec<u8> = [1.0_f32, 2.0, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-        fs::write(folder.path().join("weights.bin"), bytes).unwrap();
         let mut weight = reals("w", &[1, 3, 1, 1], &[]);
         weight.data_location = 1;
         weight.external_data = vec![crate::proto::StringStringEntryProto {
@@ -298,13 +293,42 @@ mod tests {
             value: "weights.bin".into(),
         }];
         let nodes = vec![node("Conv", "n", &["x", "w"], &["y"])];
-        let graph = GraphProto { initializer: vec![weight], ..graph(nodes, "x", "y") };
+        (model(GraphProto { initializer: vec![weight], ..graph(nodes, "x", "y") }), bytes)
+    }
+
+    #[test]
+    fn weights_beside_the_file_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, bytes) = with_weights_outside();
+        fs::write(folder.path().join("weights.bin"), bytes).unwrap();
         let path = folder.path().join("model.onnx");
-        fs::write(&path, model(graph).encode_to_vec()).unwrap();
+        fs::write(&path, model.encode_to_vec()).unwrap();
         let model = super::load(&path, &LoadOptions::default()).unwrap();
         let weight = model.network.nodes()[0].layer.parameter("weight").unwrap();
         assert_eq!(weight.values().unwrap(), [1.0, 2.0, 3.0]);
         assert_eq!(model.files, [folder.path().canonicalize().unwrap().join("weights.bin")]);
+    }
+
+    /// As in the cache of Hugging Face.
+    #[cfg(unix)]
+    #[test]
+    fn weights_where_the_file_is_a_link_to_are_read_through_a_link_beside_it() {
+        use std::os::unix::fs::symlink;
+        let cache = tempfile::tempdir().unwrap();
+        let [blobs, snapshot] = ["blobs", "snapshot"].map(|name| cache.path().join(name));
+        fs::create_dir(&blobs).unwrap();
+        fs::create_dir(&snapshot).unwrap();
+        let (model, bytes) = with_weights_outside();
+        fs::write(blobs.join("ab"), model.encode_to_vec()).unwrap();
+        fs::write(blobs.join("cd"), bytes).unwrap();
+        symlink("../blobs/ab", snapshot.join("model.onnx")).unwrap();
+        symlink("../blobs/cd", snapshot.join("weights.bin")).unwrap();
+        let model = super::load(&snapshot.join("model.onnx"), &LoadOptions::default()).unwrap();
+        let weight = model.network.nodes()[0].layer.parameter("weight").unwrap();
+        assert_eq!(weight.values().unwrap(), [1.0, 2.0, 3.0]);
+        // What names the blob itself has no links beside it.
+        let error = super::load(&blobs.join("ab"), &LoadOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("weights.bin"), "{error}");
     }
 
     #[test]

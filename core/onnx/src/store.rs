@@ -1,6 +1,6 @@
 //! Where the numbers of a model lie.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::OnnxError;
 use crate::external::{External, Outside};
@@ -26,9 +26,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store of a model in `file`, which lies in `folder`.
-    pub(crate) fn new(file: Source, folder: &Path, reading: Reading) -> Self {
-        Self { file, external: External::inside(folder), overlay: None, reading }
+    /// Opens the store of a model in `file`, with the data outside of it.
+    pub(crate) fn new(file: Source, external: External, reading: Reading) -> Self {
+        Self { file, external, overlay: None, reading }
     }
 
     /// Lays a file of weights over the model.
@@ -45,7 +45,11 @@ impl Store {
     /// Makes a store of nothing.
     #[cfg(test)]
     pub(crate) fn empty() -> Self {
-        Self::new(Source::of_bytes(Vec::new()), Path::new("/nonexistent"), Reading::Values)
+        Self::new(
+            Source::of_bytes(Vec::new()),
+            External::inside(std::path::Path::new("/nonexistent")),
+            Reading::Values,
+        )
     }
 
     pub(crate) fn file(&self) -> &Source {

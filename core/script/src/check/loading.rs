@@ -133,13 +133,11 @@ impl Walker<'_> {
     /// Finds the file that a string stands for; a file that is missing, or may not be read, is
     /// reported.
     fn file(&mut self, path: &Known) -> Option<PathBuf> {
-        match self.located(path).and_then(|file| self.check.state.reach.check(&file)) {
-            Ok(file) => Some(file),
-            Err(failure) => {
-                self.report(failure, path.position);
-                None
-            }
-        }
+        let located = self.located(path).and_then(|file| {
+            self.check.state.reach.check(&file)?;
+            Ok(file)
+        });
+        located.map_err(|failure| self.report(failure, path.position)).ok()
     }
 
     fn located(&self, path: &Known) -> Result<PathBuf, Failure> {

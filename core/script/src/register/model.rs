@@ -75,7 +75,9 @@ fn load(
         path.transpose().map_err(|failure| failure.with_key(key))
     };
     let (labels, weights) = (file("labels")?, file("weights")?);
-    let path = state.reach.check(&state.locate(context, path)?)?;
+    // Not where links lead: the card of a model lies beside its link.
+    let path = state.locate(context, path)?;
+    state.reach.check(&path)?;
     let reach = Arc::clone(&state.reach);
     let options = ModelOptions { preprocess, input, labels, reach, weights };
     Ok(Model::new(state.watch.outside(|| state.workbench.load_model(&path, &options))?))
