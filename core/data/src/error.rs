@@ -175,7 +175,7 @@ pub enum DataError {
     /// Cure: Write a card in TOML beside the model, `my.toml` for `my.onnx`, which says what the
     /// other card means; README describes its fields under "Model and pictures".
     #[error(
-        "model card {} cannot be followed; write a card in TOML, which wins over it{}",
+        "model card {} cannot be followed (a card in TOML would win over it){}",
         path.display(),
         Told(mistakes)
     )]

@@ -1,8 +1,10 @@
 //! Values of JSON and TOML files, with the lines where the format tells them.
 
+use std::cell::Cell;
 use std::fmt;
+use std::io::{self, Read};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// A value. From JSON it is read strictly: no name stands in a table twice.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,13 +79,54 @@ impl Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        AnyValue { line: None }.deserialize(deserializer)
     }
 }
 
-struct AnyValue;
+/// Reads JSON with the line of every field's name.
+///
+/// # Errors
+/// Fails where the text is no JSON, or a name stands in a table twice.
+pub(crate) fn read_json(text: &str) -> Result<Value, serde_json::Error> {
+    let line = Cell::new(1);
+    let mut json =
+        serde_json::Deserializer::from_reader(Lines { left: text.as_bytes(), line: &line });
+    let value = AnyValue { line: Some(&line) }.deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
 
-impl<'de> Visitor<'de> for AnyValue {
+/// Bytes that are taken one by one, so that whoever reads them knows the line of the last.
+struct Lines<'a> {
+    left: &'a [u8],
+    line: &'a Cell<u64>,
+}
+
+impl Read for Lines<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(place) = buffer.first_mut() else { return Ok(0) };
+        let Some((&byte, left)) = self.left.split_first() else { return Ok(0) };
+        (*place, self.left) = (byte, left);
+        self.line.set(self.line.get() + u64::from(byte == b'\n'));
+        Ok(1)
+    }
+}
+
+/// Any value, whose fields begin in the line that is read, where that is known.
+#[derive(Clone, Copy)]
+struct AnyValue<'a> {
+    line: Option<&'a Cell<u64>>,
+}
+
+impl<'de> DeserializeSeed<'de> for AnyValue<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AnyValue<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,7 +159,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = sequence.next_element()? {
+        while let Some(value) = sequence.next_element_seed(self)? {
             values.push(value);
         }
         Ok(Value::List(values))
@@ -124,8 +167,9 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut fields: Vec<Field> = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            fields.push(Field { name, line: None, value });
+        while let Some(name) = map.next_key::<String>()? {
+            let line = self.line.map(Cell::get);
+            fields.push(Field { name, line, value: map.next_value_seed(self)? });
         }
         let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         names.sort_unstable();
@@ -133,5 +177,35 @@ impl<'de> Visitor<'de> for AnyValue {
             Some(pair) => Err(A::Error::custom(format!("{:?} stands there twice", pair[0]))),
             None => Ok(Value::Table(fields)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_json_knows_the_line_of_its_name() {
+        let text = "{\n\"a\": [\n1, {\"b\"\n: 2,\n\n\"c\":3}],\r\n\"d\n\": 4, \"e\": {}}\n";
+        // A line does not end within a name: JSON writes that as two characters.
+        assert!(read_json(text).is_err());
+        let Value::Table(fields) = read_json(&text.replace("d\n", "d\\n")).unwrap() else {
+            panic!("it is a table");
+        };
+        let lines = |fields: &[Field]| {
+            let line = |field: &Field| (field.name.clone(), field.line.unwrap());
+            fields.iter().map(line).collect::<Vec<_>>()
+        };
+        let own = |name: &str, line| (name.to_owned(), line);
+        assert_eq!(lines(&fields), [own("a", 2), own("d\n", 7), own("e", 7)]);
+        let Value::List(values) = &fields[0].value else { panic!("it is a list") };
+        let Value::Table(inner) = &values[1] else { panic!("it is a table") };
+        assert_eq!(lines(inner), [own("b", 3), own("c", 6)]);
+    }
+
+    #[test]
+    fn what_follows_the_json_is_an_error_in_its_line() {
+        let error = read_json("{}\n{}").unwrap_err();
+        assert_eq!(error.line(), 2, "{error}");
     }
 }

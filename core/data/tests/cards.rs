@@ -27,6 +27,15 @@ fn refused(name: &str, text: &str) -> String {
     error.replace(&format!("{}/", folder.path().display()), "")
 }
 
+/// Says how a mistake is told: with the line in which its field stands, if it is there.
+fn told(text: &str, place: &str, reason: &str) -> String {
+    let name = reason.split(' ').next().unwrap();
+    match text.split_once(&format!("\"{name}\":")) {
+        Some((before, _)) => format!(", line {}: {place}{reason}", before.lines().count()),
+        None => format!(": {place}{reason}"),
+    }
+}
+
 /// Prepares a picture whose red is its column and whose green is its row; returns the first pixel
 /// that the network sees.
 fn first(card: &Card, size: [usize; 2], input: [usize; 3]) -> [u8; 3] {
@@ -122,8 +131,8 @@ fn an_image_processor_of_mobilevit_turns_the_channels() {
 
 #[test]
 fn what_an_image_processor_may_do_unknown_to_us_is_refused() {
-    let cannot = "model card preprocessor_config.json cannot be followed; write a card in TOML, \
-                  which wins over it: ";
+    let cannot = "model card preprocessor_config.json cannot be followed (a card in TOML would win \
+                  over it)";
     for (from, to, reason) in [
         (
             "\"resample\": 2",
@@ -146,7 +155,8 @@ fn what_an_image_processor_may_do_unknown_to_us_is_refused() {
     ] {
         assert!(VIT.contains(from));
         let text = VIT.replacen(from, to, 1);
-        assert_eq!(refused("preprocessor_config.json", &text), format!("{cannot}{reason}"));
+        let wanted = format!("{cannot}{}", told(&text, "", reason));
+        assert_eq!(refused("preprocessor_config.json", &text), wanted);
     }
 }
 
@@ -165,15 +175,15 @@ fn everything_wrong_with_an_image_processor_is_told_at_once() {
     assert_eq!(
         refused(
             "preprocessor_config.json",
-            r#"{"size": 224, "image_mean": ["a"], "crop_size": 1}"#
+            "{\"size\": 224,\n\"image_mean\": [\"a\"], \"crop_size\": 1}"
         ),
         "model card preprocessor_config.json: 5 mistakes\n  \
          resample is missing; add 2 for bilinear or 3 for bicubic\n  \
-         size 224 is the shorter side for some image processors and both for others; write \
-         {\"shortest_edge\": 224} or {\"height\": 224, \"width\": 224}\n  \
          do_center_crop is missing beside crop_size; add true or false\n  \
          do_normalize is missing; add true or false\n  \
-         image_mean is a list of 1; needed is a list of numbers"
+         line 1: size 224 is the shorter side for some image processors and both for others; write \
+         {\"shortest_edge\": 224} or {\"height\": 224, \"width\": 224}\n  \
+         line 2: image_mean is a list of 1; needed is a list of numbers"
     );
     for (from, to, reason) in [
         ("0.00392156862745098", "0", "rescale_factor must be a number other than 0"),
@@ -211,8 +221,9 @@ fn everything_wrong_with_an_image_processor_is_told_at_once() {
         ),
     ] {
         assert!(VIT.contains(from));
-        let error = refused("preprocessor_config.json", &VIT.replacen(from, to, 1));
-        assert_eq!(error, format!("model card preprocessor_config.json: {reason}"));
+        let text = VIT.replacen(from, to, 1);
+        let wanted = format!("model card preprocessor_config.json{}", told(&text, "", reason));
+        assert_eq!(refused("preprocessor_config.json", &text), wanted);
     }
     for (from, to, reason) in [
         ("0.875", "1.5", "crop_pct must be there, above 0 and at most 1"),
@@ -222,8 +233,9 @@ fn everything_wrong_with_an_image_processor_is_told_at_once() {
             "size must be a number or hold shortest_edge for this processor",
         ),
     ] {
-        let error = refused("preprocessor_config.json", &RESNET.replacen(from, to, 1));
-        assert_eq!(error, format!("model card preprocessor_config.json: {reason}"));
+        let text = RESNET.replacen(from, to, 1);
+        let wanted = format!("model card preprocessor_config.json{}", told(&text, "", reason));
+        assert_eq!(refused("preprocessor_config.json", &text), wanted);
     }
     assert_eq!(
         refused("preprocessor_config.json", "{\n\"size\": 1,\n\"size\": 2}"),
@@ -248,11 +260,11 @@ fn labels_stand_in_the_config_beside_an_image_processor() {
     assert!(card(&[("config.json", r#"{"listen": "localhost"}"#)], None).is_none());
     assert_eq!(
         refused("config.json", r#"{"id2label": {"0": "cat", "2": "dog"}}"#),
-        "model card config.json: id2label is no list of classes: class 1 has no name"
+        "model card config.json, line 1: id2label is no list of classes: class 1 has no name"
     );
     assert_eq!(
         refused("config.json", r#"{"id2label": {"0": 1}}"#),
-        "model card config.json: id2label is a table; needed is a table of class numbers and names"
+        "model card config.json, line 1: id2label is a table; needed is a table of class numbers and names"
     );
 }
 
@@ -279,8 +291,7 @@ fn labels_of_timm_are_told_in_their_descriptions() {
 
 #[test]
 fn what_timm_may_do_unknown_to_us_is_refused() {
-    let cannot = "model card config.json cannot be followed; write a card in TOML, which wins over \
-                  it: pretrained_cfg.";
+    let cannot = "model card config.json cannot be followed (a card in TOML would win over it)";
     for (from, to, reason) in [
         ("\"center\"", "\"squash\"", "crop_mode other than \"center\" is not supported"),
         (
@@ -292,8 +303,9 @@ fn what_timm_may_do_unknown_to_us_is_refused() {
         ("\"tag\"", "\"crop_border_pixels\": 4, \"tag\"", "crop_border_pixels is not known here"),
     ] {
         assert!(TIMM.contains(from));
-        let error = refused("config.json", &TIMM.replacen(from, to, 1));
-        assert_eq!(error, format!("{cannot}{reason}"));
+        let text = TIMM.replacen(from, to, 1);
+        let wanted = format!("{cannot}{}", told(&text, "pretrained_cfg.", reason));
+        assert_eq!(refused("config.json", &text), wanted);
     }
     for (from, to, reason) in [
         ("\"crop_pct\": 0.95,", "", "crop_pct is missing"),
@@ -311,13 +323,15 @@ fn what_timm_may_do_unknown_to_us_is_refused() {
         ),
     ] {
         assert!(TIMM.contains(from));
-        let error = refused("config.json", &TIMM.replacen(from, to, 1));
-        assert_eq!(error, format!("model card config.json: pretrained_cfg.{reason}"));
+        let text = TIMM.replacen(from, to, 1);
+        let wanted = format!("model card config.json{}", told(&text, "pretrained_cfg.", reason));
+        assert_eq!(refused("config.json", &text), wanted);
     }
     let error = refused("config.json", "{\"pretrained_cfg\": 1}");
-    let wanted = "model card config.json: 6 mistakes\n  pretrained_cfg is 1; needed is a table\n  \
+    let wanted = "model card config.json: 6 mistakes\n  \
                   pretrained_cfg.input_size is missing\n  pretrained_cfg.crop_pct is missing\n  ";
     assert!(error.starts_with(wanted), "{error}");
+    assert!(error.ends_with("\n  line 1: pretrained_cfg is 1; needed is a table"), "{error}");
 }
 
 #[test]

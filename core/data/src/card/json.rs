@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::mistake::Mistake;
 use crate::value::{Field, Value};
-use crate::{DataError, file};
+use crate::{DataError, file, value};
 
 /// The largest card in JSON that is read: twenty thousand labels make three megabytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 16 << 20;
 pub(super) fn read(path: &Path) -> Result<Vec<Field>, DataError> {
     let refuse = |mistake| DataError::Card { path: path.to_owned(), mistakes: vec![mistake] };
     let text = file::read_text(path, MAX_BYTES)?;
-    match serde_json::from_str(&text) {
+    match value::read_json(&text) {
         Ok(Value::Table(fields)) => Ok(fields),
         Ok(_) => Err(refuse(Mistake::of_file("it holds no JSON object"))),
         Err(error) => {
