@@ -28,7 +28,7 @@ pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     }
     let weight = match call.attributes.flag("transB")? {
         Some(true) => weight,
-        _ => transposed(&weight)?,
+        _ => transposed(&weight, call.bench.store.reading())?,
     };
     let outputs = weight.shape().batch();
     let weight = scaled(weight, alpha)?;

@@ -5,14 +5,17 @@ use convscope_runtime::layer::{Linear, MatrixProduct, Reshape};
 use convscope_runtime::network::ValueId;
 
 use crate::call::{Call, Known};
+use crate::limits::LARGE;
 use crate::refusal::Refusal;
+use crate::store::Reading;
 
 pub(super) fn convert(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.at_most(2)?;
     match [stored_rank(call, 0), stored_rank(call, 1)] {
         [_, Some(2)] => {
             let input = call.value(0)?;
-            let weight = transposed(&call.required_tensor(1, "weight")?)?;
+            let weight = call.required_tensor(1, "weight")?;
+            let weight = transposed(&weight, call.bench.store.reading())?;
             call.add(Linear::new(weight, None)?, &[input])
         }
         [_, Some(1)] => vector_on_the_right(call),
@@ -61,13 +64,17 @@ fn vector_on_the_left(call: &mut Call<'_, '_>) -> Result<ValueId, Refusal> {
     call.add(Reshape::new(&kept), &[product])
 }
 
-/// Exchanges rows and columns of a matrix.
-pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor, Refusal> {
+/// Exchanges rows and columns of a matrix. In an outline, zeros stand for a large one here too.
+pub(super) fn transposed(matrix: &Tensor, reading: Reading) -> Result<Tensor, Refusal> {
     let &[rows, columns] = matrix.shape().extents() else {
         return Err(Refusal::invalid(format!("its weight has the shape {}", matrix.shape())));
     };
     let values = matrix.values()?;
+    // Zeros take no memory before they are looked at.
     let mut turned = vec![0.0; values.len()];
+    if reading == Reading::Shapes && size_of_val(values) as u64 >= LARGE {
+        return Ok(Tensor::new([columns, rows], turned)?);
+    }
     // In blocks that stay in the cache: the weights of a classifier may have 10^8 numbers.
     let block = 32;
     for top in (0..rows).step_by(block) {
@@ -86,7 +93,7 @@ pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor, Refusal> {
 mod tests {
     use convscope_runtime::{CpuBackend, ForwardRequest, LayerKind, Tensor};
 
-    use super::transposed;
+    use super::*;
     use crate::testing::{load_nodes, node, reals, refusal, shape_of};
 
     #[test]
@@ -155,9 +162,19 @@ mod tests {
     fn transposing_twice_gives_the_matrix_back() {
         let values: Vec<f32> = (0..35 * 70).map(|value| value as f32).collect();
         let matrix = Tensor::new([35, 70], values).unwrap();
-        let turned = transposed(&matrix).unwrap();
+        let turned = transposed(&matrix, Reading::Values).unwrap();
         assert_eq!(turned.values().unwrap()[..2], [0.0, 70.0]);
-        let back = transposed(&turned).unwrap();
+        let back = transposed(&turned, Reading::Values).unwrap();
         assert_eq!(back.values().unwrap(), matrix.values().unwrap());
+    }
+
+    #[test]
+    fn an_outline_turns_the_shape_of_a_large_matrix_and_no_numbers() {
+        for (rows, expected) in [(255, 1.0), (256, 0.0)] {
+            let matrix = Tensor::filled([rows, 64], 1.0);
+            let turned = transposed(&matrix, Reading::Shapes).unwrap();
+            assert_eq!(turned.shape().extents(), [64, rows]);
+            assert_eq!(turned.values().unwrap(), vec![expected; rows * 64]);
+        }
     }
 }
