@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::Common;
 use crate::failure::Failure;
+use crate::kind;
 
 /// Least time between two plain progress lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -223,7 +224,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => Err(Failure::new("output", format!("cannot write the output: {error}"))),
+        Err(error) => Err(Failure::new(kind::OUTPUT, format!("cannot write the output: {error}"))),
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::console;
 use crate::failure::Failure;
+use crate::kind;
 use crate::text::folded;
 use window::Window;
 
@@ -35,7 +36,7 @@ pub(crate) fn mistakes(all: &[Diagnostic]) -> Failure {
     };
     let mut failure = match all {
         [one] => alone(one),
-        _ => Failure::new("mistakes", count.clone()),
+        _ => Failure::new(kind::MISTAKES, count.clone()),
     };
     failure.mistakes = Some(Box::new(all.iter().map(described).collect()));
     let width = console::width().unwrap_or(usize::MAX);

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::kind;
 use crate::text::folded;
 
 /// Why the program ends without having done its work.
@@ -67,13 +68,13 @@ impl Failure {
 
     /// A mistake on the command line.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, ..Self::new("usage", message) }
+        Self { exit: Exit::Usage, ..Self::new(kind::USAGE, message) }
     }
 
     /// The user interrupted.
     pub(crate) fn interrupted() -> Self {
         let message = "interrupted; nothing was written";
-        Self { exit: Exit::Interrupted, ..Self::new("cancelled", message) }
+        Self { exit: Exit::Interrupted, ..Self::new(kind::CANCELLED, message) }
     }
 
     /// Writes the failure; lines longer than `width` are broken between words.

@@ -10,6 +10,7 @@ mod command;
 mod console;
 mod excerpt;
 mod failure;
+mod kind;
 mod provenance;
 mod script;
 mod session;

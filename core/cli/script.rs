@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use convscope_script::{ScriptError, ScriptOptions};
 
 use crate::failure::Failure;
+use crate::kind;
 use crate::{excerpt, settings};
 
 /// Collects what a script depends on beside its text.
 pub(crate) fn options(set: &[String]) -> Result<ScriptOptions, Failure> {
     let working_folder = std::env::current_dir()
-        .map_err(|error| Failure::new("folder", format!("no working folder: {error}")))?;
+        .map_err(|error| Failure::new(kind::FOLDER, format!("no working folder: {error}")))?;
     Ok(ScriptOptions {
         settings: settings::pairs(set)?,
         working_folder,
@@ -32,6 +33,6 @@ pub(crate) fn failure(error: ScriptError) -> Failure {
         ScriptError::Cancelled => Failure::interrupted(),
         ScriptError::Failed(diagnostic) => excerpt::failure(&diagnostic),
         ScriptError::Mistakes(mistakes) => excerpt::mistakes(&mistakes),
-        other => Failure::new("script", other.to_string()),
+        other => Failure::new(kind::SCRIPT, other.to_string()),
     }
 }

@@ -149,7 +149,8 @@ fn model_options(
 ) -> Result<ModelOptions, script::Failure> {
     let preprocess = match &options.preprocess {
         Some(name) => Some(name.parse::<Preset>().map_err(|error| {
-            script::Failure::new("invalid_parameter", error.to_string()).with_key("preprocess")
+            script::Failure::new(script::kind::INVALID_PARAMETER, error.to_string())
+                .with_key("preprocess")
         })?),
         None => None,
     };
@@ -265,7 +266,10 @@ fn set_of(images: &Arc<dyn script::ScriptImages>) -> Result<Arc<ImageSet>, scrip
     let any: Arc<dyn Any + Send + Sync> = Arc::<dyn script::ScriptImages>::clone(images);
     match any.downcast::<LoadedImages>() {
         Ok(images) => Ok(Arc::clone(&images.0)),
-        Err(_) => Err(script::Failure::new("invalid_images", "these images are from elsewhere")),
+        Err(_) => Err(script::Failure::new(
+            script::kind::INVALID_IMAGES,
+            "these images are from elsewhere",
+        )),
     }
 }
 

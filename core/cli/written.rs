@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 use crate::command::Outcome;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::kind;
 use crate::provenance::Clock;
 
 /// Writes a report into its folder.
@@ -40,5 +41,5 @@ pub(crate) fn write(
 
 /// Turns an error of the report into a failure.
 pub(crate) fn failure(error: &ReportError) -> Failure {
-    Failure::new("report", error.to_string())
+    Failure::new(kind::REPORT, error.to_string())
 }

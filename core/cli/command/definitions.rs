@@ -9,6 +9,7 @@ use super::Outcome;
 use crate::arguments::{Common, Definitions};
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::kind;
 use crate::session;
 use crate::workbench::Workbench;
 
@@ -21,7 +22,7 @@ pub(crate) fn execute(
     let session = Arc::new(session::open(common, console)?);
     let workbench = Arc::new(Workbench::new(session, Arc::clone(console)));
     let unwritable = |path: &Path, error: &std::io::Error| {
-        Failure::new("unwritable", format!("cannot write {}: {error}", path.display()))
+        Failure::new(kind::UNWRITABLE, format!("cannot write {}: {error}", path.display()))
     };
     let folder = &arguments.out;
     std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;

@@ -15,6 +15,7 @@ use super::Outcome;
 use crate::arguments::{Common, Infer};
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::kind;
 use crate::session;
 
 /// Runs a model on raw tensors and writes what comes out.
@@ -35,7 +36,7 @@ pub(crate) fn execute(
     let inputs = free
         .map(|(_, value)| value.into_tensor())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Failure::new("invalid_tensor", error.to_string()))?;
+        .map_err(|error| Failure::new(kind::INVALID_TENSOR, error.to_string()))?;
     let mut seconds = Vec::new();
     let mut values = Vec::new();
     for _ in 0..arguments.repeat {
@@ -66,7 +67,7 @@ pub(crate) fn execute(
 fn check_folder(out: &Path) -> Result<(), Failure> {
     if out.exists() && !out.is_dir() {
         let message = format!("{} is a file, not a folder", out.display());
-        return Err(Failure::new("output", message).with_help("give another folder with --out"));
+        return Err(Failure::new(kind::OUTPUT, message).with_help("give another folder with --out"));
     }
     Ok(())
 }
@@ -76,11 +77,11 @@ fn read(path: &Path) -> Result<Constant, Failure> {
     match kind.map(str::to_ascii_lowercase).as_deref() {
         Some("npy") => convscope_data::read_npy(path)
             .map(Constant::Real)
-            .map_err(|error| Failure::new("invalid_tensor", error.to_string())),
+            .map_err(|error| Failure::new(kind::INVALID_TENSOR, error.to_string())),
         Some("pb") => convscope_onnx::read_constant(path)
-            .map_err(|error| Failure::new("invalid_tensor", error.to_string())),
+            .map_err(|error| Failure::new(kind::INVALID_TENSOR, error.to_string())),
         _ => Err(Failure::new(
-            "invalid_tensor",
+            kind::INVALID_TENSOR,
             format!("{}: tensors are .npy or ONNX TensorProto .pb files", path.display()),
         )),
     }
@@ -98,7 +99,8 @@ fn names<'a>(values: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failu
                 Ok(file)
             } else {
                 let message = format!("two of the values would be written to {file}");
-                Err(Failure::new("ambiguous_file", message).with_help("capture them one by one"))
+                Err(Failure::new(kind::AMBIGUOUS_FILE, message)
+                    .with_help("capture them one by one"))
             }
         })
         .collect()
@@ -108,7 +110,7 @@ fn names<'a>(values: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failu
 fn write(tensor: &Tensor, path: &Path) -> Result<(), Failure> {
     let partial = PathBuf::from(format!("{}.partial-{}", path.display(), std::process::id()));
     let result = write_npy(&partial, tensor)
-        .map_err(|error| Failure::new("output", error.to_string()))
+        .map_err(|error| Failure::new(kind::OUTPUT, error.to_string()))
         .and_then(|()| fs::rename(&partial, path).map_err(|error| refused("write", path, &error)));
     if result.is_err() {
         // Nothing half written stays; that it cannot be removed is the lesser trouble.
@@ -118,7 +120,7 @@ fn write(tensor: &Tensor, path: &Path) -> Result<(), Failure> {
 }
 
 fn refused(what: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new("output", format!("cannot {what} {}: {error}", path.display()))
+    Failure::new(kind::OUTPUT, format!("cannot {what} {}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::Outcome;
 use crate::arguments::{Common, Inspect};
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::kind;
 use crate::session;
 use crate::text::Table;
 use uses::Use;
@@ -39,7 +40,7 @@ pub(crate) fn execute(
     let mut text = rendered(description, model.classes(), &uses);
     if let Some(path) = &arguments.svg {
         let drawing = draw_network(description, env!("CARGO_PKG_VERSION"))
-            .map_err(|error| Failure::new("figure", error.to_string()))?;
+            .map_err(|error| Failure::new(kind::FIGURE, error.to_string()))?;
         write(path, &drawing)?;
         json.insert("svg".to_owned(), json!(path));
         text = format!("{text}\nwritten: {}\n", path.display());
@@ -50,7 +51,7 @@ pub(crate) fn execute(
 /// Writes a file under another name first, so that it is never there in part.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let refused = |error: std::io::Error| {
-        Failure::new("output", format!("cannot write {}: {error}", path.display()))
+        Failure::new(kind::OUTPUT, format!("cannot write {}: {error}", path.display()))
     };
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".partial-{}", std::process::id()));
@@ -65,7 +66,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 
 fn without_labels(description: &ModelDescription) -> Result<Value, Failure> {
     let mut value = serde_json::to_value(description)
-        .map_err(|error| Failure::new("output", error.to_string()))?;
+        .map_err(|error| Failure::new(kind::OUTPUT, error.to_string()))?;
     if let Some(map) = value.as_object_mut() {
         map.remove("labels");
     }

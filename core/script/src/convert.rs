@@ -6,7 +6,7 @@ use rhai::{Dynamic, FLOAT, INT, Map};
 use serde_json::{Number, Value};
 
 use crate::value::{Images, Tensor};
-use crate::{Argument, Failure};
+use crate::{Argument, Failure, kind};
 
 /// Turns a script's map of named parameters into arguments. A parameter that is `()` counts as not
 /// given.
@@ -22,7 +22,7 @@ pub(crate) fn arguments(map: Map) -> Result<BTreeMap<String, Argument>, Failure>
             Err(what) => {
                 let message = format!("`{key}` cannot be {what}");
                 let help = "parameters are numbers, strings, images, arrays, lists and maps";
-                Err(Failure::new("wrong_type", message).with_key(&key).with_help(help))
+                Err(Failure::new(kind::WRONG_TYPE, message).with_key(&key).with_help(help))
             }
         })
         .collect()

@@ -10,10 +10,7 @@ use crate::engine::{CALL_LEVELS, MODULES};
 use crate::error::Frame;
 use crate::sources::Sources;
 use crate::suggest::did_you_mean;
-use crate::{Diagnostic, Failure, Place, ScriptError, check, throw};
-
-/// The kind of a mistake: a parameter with a name that stands in no map.
-pub(crate) const NAMED_ARGUMENT: &str = "named_argument";
+use crate::{Diagnostic, Failure, Place, ScriptError, check, kind, throw};
 
 /// Turns an error of the engine into one for people.
 pub(crate) fn explain(
@@ -70,7 +67,7 @@ pub(crate) fn parse_failure(
     let failure = parse_error(kind, sources, path);
     let is_unknown = matches!(**kind, ParseErrorType::VariableUndefined(_));
     if is_unknown && sources.place(path, *position).as_ref().is_some_and(is_key) {
-        let failure = Failure::new(NAMED_ARGUMENT, failure.message)
+        let failure = Failure::new(kind::NAMED_ARGUMENT, failure.message)
             .with_help("parameters with names stand in a map: `#{ name: value }`");
         return (failure, *position);
     }
@@ -144,46 +141,49 @@ fn in_words(
             unknown_function(signature, &text, engine, plugins)
         }
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            Failure::new("unknown_property", format!("the map has no entry `{name}`"))
+            Failure::new(kind::UNKNOWN_PROPERTY, format!("the map has no entry `{name}`"))
         }
         EvalAltResult::ErrorTooManyOperations(_) => {
             let message = format!("stopped after {} operations", engine.max_operations());
-            Failure::new("too_many_operations", message).with_help(
+            Failure::new(kind::TOO_MANY_OPERATIONS, message).with_help(
                 "is there a loop without end? `--max-operations N` allows more, 0 any number; an \
                  operation on a whole array counts as one",
             )
         }
         EvalAltResult::ErrorStackOverflow(_) => {
             let message = format!("more than {CALL_LEVELS} calls inside one another");
-            Failure::new("too_many_calls", message)
+            Failure::new(kind::TOO_MANY_CALLS, message)
                 .with_help("does a function call itself without end?")
         }
         EvalAltResult::ErrorTerminated(..) => {
-            Failure::new("too_large", "the script takes too much memory")
+            Failure::new(kind::TOO_LARGE, "the script takes too much memory")
                 .with_help("is there a list or a map that grows without end?")
         }
         EvalAltResult::ErrorTooManyModules(_) => {
-            Failure::new("too_many_imports", format!("more than {MODULES} imports"))
+            Failure::new(kind::TOO_MANY_IMPORTS, format!("more than {MODULES} imports"))
         }
         EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what, engine),
         EvalAltResult::ErrorMismatchDataType(wanted, given, _)
         | EvalAltResult::ErrorMismatchOutputType(wanted, given, _) => {
             let (wanted, given) = (in_script_words(wanted), in_script_words(given));
-            Failure::new("wrong_type", format!("{wanted} is wanted here, not {given}"))
+            Failure::new(kind::WRONG_TYPE, format!("{wanted} is wanted here, not {given}"))
         }
         EvalAltResult::ErrorDotExpr(what, _) => dot(what),
         EvalAltResult::ErrorIndexingType(what, _) => indexing(what),
         EvalAltResult::ErrorFor(_) => {
-            Failure::new("wrong_type", "`for` needs a list, a range or a string")
+            Failure::new(kind::WRONG_TYPE, "`for` needs a list, a range or a string")
         }
-        other => Failure::new("script_error", plain(&other.to_string())),
+        other => Failure::new(kind::SCRIPT_ERROR, plain(&other.to_string())),
     }
 }
 
 fn thrown(value: &Dynamic) -> Failure {
     throw::caught(value).unwrap_or_else(|| {
         let text = value.to_string();
-        Failure::new("thrown", if text.is_empty() { "the script gave up".to_owned() } else { text })
+        Failure::new(
+            kind::THROWN,
+            if text.is_empty() { "the script gave up".to_owned() } else { text },
+        )
     })
 }
 
@@ -191,14 +191,14 @@ fn too_large(what: &str, engine: &Engine) -> Failure {
     let what = what.to_lowercase();
     if what.contains("string") {
         let limit = engine.max_string_size();
-        return Failure::new("too_large", format!("a string grew beyond {limit} bytes"));
+        return Failure::new(kind::TOO_LARGE, format!("a string grew beyond {limit} bytes"));
     }
     let (what, limit) = if what.contains("map") {
         ("a map", engine.max_map_size())
     } else {
         ("a list", engine.max_array_size())
     };
-    Failure::new("too_large", format!("{what} grew beyond {limit} entries"))
+    Failure::new(kind::TOO_LARGE, format!("{what} grew beyond {limit} entries"))
         .with_help("numbers in bulk belong into the arrays of results")
 }
 
@@ -209,13 +209,13 @@ fn dot(what: &str) -> Failure {
     match (quoted.next(), quoted.next().map(in_script_words)) {
         (Some(property), Some(kind)) if what.starts_with("Unknown property") => {
             let message = format!("a value of type {kind} has no property `{property}`");
-            Failure::new("unknown_property", message)
+            Failure::new(kind::UNKNOWN_PROPERTY, message)
         }
         (Some(property), Some(kind)) if what.starts_with("No writable property") => {
             let message = format!("`{property}` of a {kind} cannot be changed");
-            Failure::new("read_only", message)
+            Failure::new(kind::READ_ONLY, message)
         }
-        _ => Failure::new("script_error", plain(what)),
+        _ => Failure::new(kind::SCRIPT_ERROR, plain(what)),
     }
 }
 
@@ -224,19 +224,19 @@ fn indexing(what: &str) -> Failure {
     let what = in_script_words(what);
     match what.split_once(" [") {
         Some((kind, rest)) if rest.contains("] = ") => {
-            Failure::new("read_only", format!("parts of a {kind} cannot be changed"))
+            Failure::new(kind::READ_ONLY, format!("parts of a {kind} cannot be changed"))
         }
         Some((kind, rest)) => {
             let index = rest.trim_end_matches(']');
             let message = format!("a value of type {kind} has no index of type {index}");
-            Failure::new("wrong_type", message)
+            Failure::new(kind::WRONG_TYPE, message)
         }
-        None => Failure::new("wrong_type", plain(&what)),
+        None => Failure::new(kind::WRONG_TYPE, plain(&what)),
     }
 }
 
 fn unknown_variable(name: &str, sources: &Sources, path: &Path) -> Failure {
-    let failure = Failure::new("unknown_variable", format!("unknown variable `{name}`"));
+    let failure = Failure::new(kind::UNKNOWN_VARIABLE, format!("unknown variable `{name}`"));
     let text = sources.get(path).map(|script| script.text).unwrap_or_default();
     let declared = declared(&text);
     helped(failure, did_you_mean(name, declared.iter().map(String::as_str)))
@@ -274,7 +274,7 @@ pub(crate) fn unknown_function(
     if let Some(schema) = check::schema(plugins, name) {
         let message =
             format!("`{name}` takes one map of named parameters, not {}", or_nothing(types));
-        return Failure::new("wrong_type", message).with_help(format!(
+        return Failure::new(kind::WRONG_TYPE, message).with_help(format!(
             "write `model.{name}(#{{ … }})`\nparameters: {}",
             schema.summary()
         ));
@@ -290,18 +290,18 @@ pub(crate) fn unknown_function(
         .collect();
     if !is_word {
         let message = format!("`{name}` does not work with {}", or_nothing(types));
-        return Failure::new("wrong_type", message);
+        return Failure::new(kind::WRONG_TYPE, message);
     }
     let catalogue = Catalogue::of(engine);
     if catalogue.knows(name) {
         let failure =
-            Failure::new("wrong_type", format!("`{name}` does not take {}", or_nothing(types)));
+            Failure::new(kind::WRONG_TYPE, format!("`{name}` does not take {}", or_nothing(types)));
         let signatures: Vec<String> =
             signatures.iter().take(4).map(|signature| format!("`{signature}`")).collect();
         let help = in_script_words(&format!("it is {}", signatures.join("\nor ")));
         return helped(failure, (!signatures.is_empty()).then_some(help));
     }
-    let failure = Failure::new("unknown_function", format!("unknown function `{name}`"));
+    let failure = Failure::new(kind::UNKNOWN_FUNCTION, format!("unknown function `{name}`"));
     if declared(text).iter().any(|variable| variable == name) {
         let help = format!("`{name}` is a variable: what it holds is called by `{name}.call(…)`");
         return failure.with_help(help);
@@ -323,11 +323,11 @@ fn or_nothing(types: &str) -> String {
 }
 
 fn parse_error(kind: &ParseErrorType, sources: &Sources, path: &Path) -> Failure {
-    let failure = |message: String| Failure::new("syntax", message);
+    let failure = |message: String| Failure::new(kind::SYNTAX, message);
     match kind {
         ParseErrorType::VariableUndefined(name) => unknown_variable(name, sources, path),
         ParseErrorType::ModuleUndefined(name) => {
-            Failure::new("unknown_module", format!("nothing is imported as `{name}`"))
+            Failure::new(kind::UNKNOWN_MODULE, format!("nothing is imported as `{name}`"))
                 .with_help(format!("begin with `import \"…\" as {name};`"))
         }
         ParseErrorType::Reserved(word) if word == "eval" => {

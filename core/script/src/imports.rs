@@ -12,7 +12,7 @@ use rhai::{
 use crate::sources::Sources;
 use crate::state::State;
 use crate::throw::Fallible;
-use crate::{Failure, ScriptOptions, ScriptSource};
+use crate::{Failure, ScriptOptions, ScriptSource, kind};
 
 /// The folders from which scripts are imported: the script's own, then those of the library.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Library {
             && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
         if !inside {
             let message = format!("cannot import `{name}`");
-            return Err(Failure::new("out_of_reach", message).with_help(
+            return Err(Failure::new(kind::OUT_OF_REACH, message).with_help(
                 "an import is a name below the script's folder or the script library, without `..`",
             ));
         }
@@ -64,13 +64,13 @@ impl Library {
                 return Ok(path);
             }
             let message = format!("cannot import `{name}`: it is `{}`", path.display());
-            return Err(Failure::new("out_of_reach", message)
+            return Err(Failure::new(kind::OUT_OF_REACH, message)
                 .with_help("a link may not lead out of the script's folder"));
         }
         let mut searched: Vec<String> =
             folders.iter().map(|folder| folder.display().to_string()).collect();
         searched.dedup();
-        Err(Failure::new("not_found", format!("there is no script `{file}` to import"))
+        Err(Failure::new(kind::NOT_FOUND, format!("there is no script `{file}` to import"))
             .with_help(format!("looked in {}", searched.join(", "))))
     }
 
@@ -82,7 +82,7 @@ impl Library {
     pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         std::fs::read_to_string(path).map_err(|error| {
             let error = in_words(error);
-            Failure::new("unreadable", format!("cannot read `{}`: {error}", path.display()))
+            Failure::new(kind::UNREADABLE, format!("cannot read `{}`: {error}", path.display()))
         })
     }
 }
@@ -105,7 +105,8 @@ pub(crate) fn refuse_circle(open: &[PathBuf], path: &Path) -> Result<(), Failure
         .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
         .collect();
     let message = format!("imports go in a circle: {}", circle.join(" → "));
-    Err(Failure::new("import_circle", message).with_help("move what both need into a third script"))
+    Err(Failure::new(kind::IMPORT_CIRCLE, message)
+        .with_help("move what both need into a third script"))
 }
 
 impl Imports {

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod explain;
 mod imports;
+pub mod kind;
 mod memory;
 mod options;
 mod outcome;

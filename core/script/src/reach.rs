@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::Failure;
 use crate::suggest::did_you_mean;
+use crate::{Failure, kind};
 
 /// The folders and files that a script may read below: its own folder, the working folder, the
 /// installed script library, and what the command line names.
@@ -41,7 +41,7 @@ impl Reach {
         } else {
             format!("this script may not read `{}`: it is `{}`", path.display(), real.display())
         };
-        Err(Failure::new("out_of_reach", message).with_help(
+        Err(Failure::new(kind::OUT_OF_REACH, message).with_help(
             "a script reads below its own folder and the working folder;\n\
              elsewhere only what `--set NAME=PATH` names, for `option(\"NAME\")`",
         ))
@@ -60,7 +60,7 @@ impl Reach {
         let rest = path.strip_prefix(&fixed).unwrap_or(path);
         if rest.components().any(|part| part == Component::ParentDir) {
             let message = format!("`..` may not follow a wildcard: `{}`", path.display());
-            return Err(Failure::new("out_of_reach", message));
+            return Err(Failure::new(kind::OUT_OF_REACH, message));
         }
         Ok(self.check(&fixed)?.join(rest))
     }
@@ -95,7 +95,7 @@ pub(crate) fn lexical(path: &Path) -> PathBuf {
 
 fn not_found(path: &Path) -> Failure {
     let path = lexical(path);
-    let mut failure = Failure::new("not_found", format!("there is no `{}`", path.display()));
+    let mut failure = Failure::new(kind::NOT_FOUND, format!("there is no `{}`", path.display()));
     failure.help = nearest_existing(&path);
     failure
 }

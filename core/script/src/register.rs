@@ -24,7 +24,7 @@ pub(crate) use system::like;
 use crate::state::State;
 use crate::suggest::{did_you_mean, listed};
 use crate::throw::Fallible;
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 /// Offers everything.
 pub(crate) fn register(engine: &mut Engine, state: &Arc<State>) {
@@ -93,7 +93,7 @@ pub(crate) fn unknown_property(what: &str, name: &str, names: &[&str]) -> Failur
         _ => format!("properties: {}", listed(names.iter().copied(), 20)),
     });
     let message = format!("a {what} has no property `{name}`");
-    Failure::new("unknown_property", message).with_help(help)
+    Failure::new(kind::UNKNOWN_PROPERTY, message).with_help(help)
 }
 
 /// A map of options while it is read.
@@ -144,7 +144,7 @@ fn count(key: &str, value: &Dynamic) -> Result<usize, Failure> {
 }
 
 fn wrong_type(key: &str, wanted: &str, given: &str) -> Failure {
-    Failure::new("wrong_type", format!("`{key}` must be {wanted}, not {given}")).with_key(key)
+    Failure::new(kind::WRONG_TYPE, format!("`{key}` must be {wanted}, not {given}")).with_key(key)
 }
 
 /// Says that an option is not known.
@@ -154,7 +154,9 @@ fn unknown_option(key: &str, known: &[&str]) -> Failure {
         Some(question) => format!("{question}\n{all}"),
         None => all,
     };
-    Failure::new("unknown_option", format!("unknown option `{key}`")).with_key(key).with_help(help)
+    Failure::new(kind::UNKNOWN_OPTION, format!("unknown option `{key}`"))
+        .with_key(key)
+        .with_help(help)
 }
 
 #[cfg(test)]

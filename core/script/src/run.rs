@@ -15,7 +15,7 @@ use crate::state::{Ledger, State};
 use crate::suggest::{did_you_mean, listed};
 use crate::{
     Diagnostic, Failure, ScriptError, ScriptOptions, ScriptOutcome, ScriptSource, Workbench,
-    engine, explain,
+    engine, explain, kind,
 };
 
 /// Bytes of the stack on which a script runs: calls inside one another, each with expressions
@@ -163,7 +163,7 @@ fn unknown_setting(name: &str, known: &[&str]) -> Failure {
         (None, []) => "it has none".to_owned(),
         (None, _) => format!("options: {}", listed(known.iter().copied(), 20)),
     };
-    Failure::new("unknown_option", format!("the script has no option `{name}`"))
+    Failure::new(kind::UNKNOWN_OPTION, format!("the script has no option `{name}`"))
         .with_key(name)
         .with_help(help)
 }

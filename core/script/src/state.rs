@@ -11,7 +11,7 @@ use rhai::{Dynamic, ImmutableString, NativeCallContext};
 
 use crate::memory::Watch;
 use crate::outcome::{AnalysisRun, ScriptSource};
-use crate::{Failure, Reach, ScriptOptions, Workbench};
+use crate::{Failure, Reach, ScriptOptions, Workbench, kind};
 
 /// The tag of strings that came from the command line. Rhai keeps it when a value is stored,
 /// passed on or put into an array, and drops it when a new string is made.
@@ -104,7 +104,7 @@ impl State {
     ) -> Result<PathBuf, Failure> {
         let Some(text) = value.read_lock::<ImmutableString>() else {
             let message = format!("a path is a string, not {}", crate::convert::described(value));
-            return Err(Failure::new("wrong_type", message));
+            return Err(Failure::new(kind::WRONG_TYPE, message));
         };
         let folder = context.call_source().and_then(|source| Path::new(source).parent());
         let origin = match value.tag() {
@@ -127,7 +127,7 @@ impl State {
         folder: Option<&Path>,
     ) -> Result<PathBuf, Failure> {
         if text.is_empty() {
-            return Err(Failure::new("not_found", "a path may not be empty"));
+            return Err(Failure::new(kind::NOT_FOUND, "a path may not be empty"));
         }
         let beside_script = folder.unwrap_or(&self.script_folder).join(text);
         let from_command_line = origin == Origin::CommandLine
@@ -204,7 +204,7 @@ impl Budget {
                 megabytes(used.saturating_add(bytes)),
                 megabytes(self.limit)
             );
-            return Err(Failure::new("too_large", message)
+            return Err(Failure::new(kind::TOO_LARGE, message)
                 .with_help("keep fewer results at a time: let variables go out of scope"));
         }
         Ok(reserved)

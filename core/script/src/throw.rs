@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use crate::Failure;
+use crate::{Failure, kind};
 
 /// What functions offered to scripts return.
 pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -15,7 +15,7 @@ pub(crate) const TOO_MUCH_MEMORY: &str = "too much memory";
 
 impl From<Failure> for Box<EvalAltResult> {
     fn from(failure: Failure) -> Self {
-        if failure.kind == Failure::CANCELLED {
+        if failure.kind == kind::CANCELLED {
             return Box::new(EvalAltResult::ErrorTerminated(STOPPED.into(), Position::NONE));
         }
         let mut map = Map::new();
@@ -32,7 +32,7 @@ pub(crate) fn caught(value: &Dynamic) -> Option<Failure> {
     let map = value.read_lock::<Map>()?;
     let text = |key: &str| map.get(key)?.clone().into_string().ok();
     Some(Failure {
-        kind: text("kind").unwrap_or_else(|| "thrown".to_owned()),
+        kind: text("kind").unwrap_or_else(|| kind::THROWN.to_owned()),
         message: text("message")?,
         key: text("key"),
         help: text("help"),

@@ -9,7 +9,7 @@ use convscope_protocol::schema::{ParameterError, Role};
 use convscope_protocol::{Array, Findings, ModelDescription, PluginDescriptor};
 use serde_json::Value;
 
-use crate::Reach;
+use crate::{Reach, kind};
 
 /// What a running script needs from the program around it.
 ///
@@ -205,7 +205,7 @@ impl std::fmt::Debug for Argument {
 /// Scripts catch it as the map `#{ kind, message, key, help }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What went wrong, in snake case, for programs: `unknown_parameter`, `not_found`.
+    /// What went wrong, in snake case, for programs: one of [`kind`], or the workbench's own.
     pub kind: String,
     /// What went wrong, for people; no capital at the start, no full stop at the end.
     pub message: String,
@@ -216,9 +216,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The kind of a failure that stands for the user's wish to stop.
-    pub const CANCELLED: &'static str = "cancelled";
-
     /// Makes a failure that says what went wrong.
     pub fn new(kind: &str, message: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), message: message.into(), key: None, help: None }
@@ -226,7 +223,7 @@ impl Failure {
 
     /// Makes the failure of work that the user stopped. No script can catch it.
     pub fn cancelled() -> Self {
-        Self::new(Self::CANCELLED, "stopped")
+        Self::new(kind::CANCELLED, "stopped")
     }
 
     /// Blames a parameter or option.

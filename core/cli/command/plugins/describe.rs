@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 use super::WIDTH;
 use crate::command::Outcome;
 use crate::failure::Failure;
+use crate::kind;
 use crate::text::wrapped;
 
 /// Describes the plugin of an id, the analysis of a name, or the plugin whose id ends with a word.
@@ -44,7 +45,7 @@ fn unknown(registry: &Registry, id: &str) -> Failure {
         })
         .collect();
     let help = did_you_mean(&nearest(id, names));
-    Failure::new("unknown_plugin", message(id))
+    Failure::new(kind::UNKNOWN_PLUGIN, message(id))
         .with_help(help.unwrap_or_else(|| "see `convscope plugins list`".to_owned()))
 }
 

@@ -10,7 +10,7 @@ use super::program::Function;
 use super::walk::{Mood, Walker};
 use crate::register::{self, unknown_analysis, unknown_property};
 use crate::suggest::{did_you_mean, listed};
-use crate::{Failure, explain};
+use crate::{Failure, explain, kind};
 
 impl<'a> Walker<'a> {
     /// Walks a call of a function by its name.
@@ -135,7 +135,7 @@ impl<'a> Walker<'a> {
                 (!names.is_empty()).then(|| format!("functions: {names}"))
             });
             let message = format!("the imported script has no function `{name}`");
-            Failure { help, ..Failure::new("unknown_function", message) }
+            Failure { help, ..Failure::new(kind::UNKNOWN_FUNCTION, message) }
         };
         self.report(failure, position);
     }
@@ -290,7 +290,7 @@ impl Content {
 }
 
 fn unknown_function(name: &str) -> Failure {
-    Failure::new("unknown_function", format!("unknown function `{name}`"))
+    Failure::new(kind::UNKNOWN_FUNCTION, format!("unknown function `{name}`"))
 }
 
 fn does_not_take(name: &str, types: &[&str]) -> Failure {
@@ -298,7 +298,7 @@ fn does_not_take(name: &str, types: &[&str]) -> Failure {
         [] => "no arguments".to_owned(),
         _ => format!("({})", types.join(", ")),
     };
-    Failure::new("wrong_type", format!("`{name}` does not take {types}"))
+    Failure::new(kind::WRONG_TYPE, format!("`{name}` does not take {types}"))
 }
 
 /// Says how functions are to be called; nothing when there is none.

@@ -9,7 +9,7 @@ use super::known::{Content, Known};
 use super::walk::Walker;
 use crate::register::like;
 use crate::state::Origin;
-use crate::{Failure, ImageOptions, ModelOptions, ModelOutline};
+use crate::{Failure, ImageOptions, ModelOptions, ModelOutline, kind};
 
 impl Walker<'_> {
     /// Checks a call of `load_model`; returns what the model consists of where that can be known.
@@ -76,7 +76,7 @@ impl Walker<'_> {
             _ => std::slice::from_ref(source),
         };
         if items.is_empty() && self.is_certain() {
-            let failure = Failure::new("not_found", "the list of pictures is empty");
+            let failure = Failure::new(kind::NOT_FOUND, "the list of pictures is empty");
             self.report(failure, source.position);
         }
         let options = self.image_options(arguments.get(1));
@@ -123,7 +123,7 @@ impl Walker<'_> {
             _ => {
                 if self.is_fatal() {
                     let message = format!("a path is a string, not {}", value.described());
-                    self.report(Failure::new("wrong_type", message), value.position);
+                    self.report(Failure::new(kind::WRONG_TYPE, message), value.position);
                 }
                 false
             }

@@ -5,8 +5,8 @@ use rhai::{ImmutableString, Position};
 use super::known::{Content, Known};
 use super::program::Function;
 use super::walk::Walker;
-use crate::Failure;
 use crate::suggest::{did_you_mean, listed};
+use crate::{Failure, kind};
 
 impl<'a> Walker<'a> {
     /// Looks a variable up.
@@ -31,7 +31,8 @@ impl<'a> Walker<'a> {
 
     fn unknown_variable(&self, name: &str) -> Failure {
         let known = || self.variables.iter().map(|(name, _)| name.as_str()).filter(|n| *n != name);
-        let mut failure = Failure::new("unknown_variable", format!("unknown variable `{name}`"));
+        let mut failure =
+            Failure::new(kind::UNKNOWN_VARIABLE, format!("unknown variable `{name}`"));
         failure.help = did_you_mean(name, known()).or_else(|| {
             let mut names: Vec<&str> = known().collect();
             names.sort_unstable();
@@ -74,7 +75,8 @@ impl<'a> Walker<'a> {
     fn unknown_module(&self, name: &str) -> Failure {
         let help = did_you_mean(name, self.modules.iter().map(|(name, _)| name.as_str()))
             .unwrap_or_else(|| format!("begin with `import \"…\" as {name};`"));
-        Failure::new("unknown_module", format!("nothing is imported as `{name}`")).with_help(help)
+        Failure::new(kind::UNKNOWN_MODULE, format!("nothing is imported as `{name}`"))
+            .with_help(help)
     }
 
     /// Checks that a script offers a variable to those who import it.
@@ -93,6 +95,6 @@ impl<'a> Walker<'a> {
         let help = did_you_mean(name, known.clone())
             .unwrap_or_else(|| format!("exported: {}", listed(known, 12)));
         let message = format!("the imported script exports no `{name}`");
-        self.report(Failure::new("unknown_variable", message).with_help(help), position);
+        self.report(Failure::new(kind::UNKNOWN_VARIABLE, message).with_help(help), position);
     }
 }

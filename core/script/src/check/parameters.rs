@@ -7,7 +7,7 @@ use rhai::Position;
 use super::known::{Content, Entry, Known};
 use super::walk::Walker;
 use crate::suggest::did_you_mean;
-use crate::{Failure, ModelOutline};
+use crate::{Failure, ModelOutline, kind};
 
 /// What the named values of a map are called.
 #[derive(Clone, Copy)]
@@ -109,7 +109,7 @@ impl Fields<'_> {
         for field in missing {
             if !given.iter().any(|entry| entry.key.as_str() == field.name) {
                 let message = format!("{} `{path}{}` is required", word.singular(), field.name);
-                let failure = Failure::new("missing_parameter", message)
+                let failure = Failure::new(kind::MISSING_PARAMETER, message)
                     .with_key(&field.name)
                     .with_help(format!("give {}", field.form));
                 self.problems.push((failure, place));
@@ -173,7 +173,8 @@ impl Fields<'_> {
             (is_right, role, self.outline)
             && let Err(problem) = outline.check(role, path, &value)
         {
-            let kind = if role == Role::Target { "unknown_target" } else { "unknown_layer" };
+            let kind =
+                if role == Role::Target { kind::UNKNOWN_TARGET } else { kind::UNKNOWN_LAYER };
             let mut failure = failure(problem);
             kind.clone_into(&mut failure.kind);
             self.problems.push((failure, known.position));
@@ -191,11 +192,15 @@ impl Fields<'_> {
 
 fn failure(problem: ParameterError) -> Failure {
     let key = problem.key.split(['.', '[']).next().unwrap_or_default().to_owned();
-    let failure = Failure::new("invalid_parameter", problem.message).with_key(&key);
+    let failure = Failure::new(kind::INVALID_PARAMETER, problem.message).with_key(&key);
     Failure { help: problem.help, ..failure }
 }
 
 fn unknown(fields: &[Parameter], path: &str, name: &str, word: Word) -> Failure {
+    let kind = match word {
+        Word::Option => kind::UNKNOWN_OPTION,
+        Word::Parameter => kind::UNKNOWN_PARAMETER,
+    };
     let word = word.singular();
     let all = if fields.is_empty() {
         "the analysis takes none".to_owned()
@@ -208,9 +213,7 @@ fn unknown(fields: &[Parameter], path: &str, name: &str, word: Word) -> Failure 
         Some(question) => format!("{question}\n{all}"),
         None => all,
     };
-    Failure::new(&format!("unknown_{word}"), format!("unknown {word} `{path}{name}`"))
-        .with_key(name)
-        .with_help(help)
+    Failure::new(kind, format!("unknown {word} `{path}{name}`")).with_key(name).with_help(help)
 }
 
 fn shown(known: &Known) -> String {

@@ -11,7 +11,7 @@ use super::facts::Facts;
 use crate::engine::MODULES;
 use crate::imports::{Library, refuse_circle};
 use crate::sources::Sources;
-use crate::{Failure, engine, explain};
+use crate::{Failure, engine, explain, kind};
 
 /// A script with all that it imports.
 pub(crate) struct Program {
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
                     ParseErrorType::VariableUndefined(_) | ParseErrorType::ModuleUndefined(_)
                 );
                 let refused = explain::parse_failure(&error, self.sources, path);
-                if !unknown_name || refused.0.kind == explain::NAMED_ARGUMENT {
+                if !unknown_name || refused.0.kind == kind::NAMED_ARGUMENT {
                     return Err(refused);
                 }
                 match self.sources.parse(&self.lenient, path) {

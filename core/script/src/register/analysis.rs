@@ -13,7 +13,7 @@ use crate::state::State;
 use crate::suggest::{did_you_mean, listed};
 use crate::throw::Fallible;
 use crate::value::{Model, Results};
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
     let mut offers: BTreeMap<&str, Vec<(&PluginDescriptor, &AnalysisDescriptor)>> = BTreeMap::new();
@@ -114,12 +114,12 @@ fn plugin_name(plugin: &PluginDescriptor, analysis: &str) -> String {
 fn ambiguous(full: &[String]) -> Failure {
     let message = format!("more than one plugin offers this: {}", listed_names(full));
     let first = full.first().map(String::as_str).unwrap_or_default();
-    Failure::new("ambiguous_analysis", message)
+    Failure::new(kind::AMBIGUOUS_ANALYSIS, message)
         .with_help(format!("say which: `model.run(\"{first}\", #{{ … }})`"))
 }
 
 fn misused(name: &str) -> Failure {
-    Failure::new("wrong_type", format!("`{name}` takes one map of named parameters"))
+    Failure::new(kind::WRONG_TYPE, format!("`{name}` takes one map of named parameters"))
 }
 
 fn listed_names(names: &[String]) -> String {
@@ -140,7 +140,7 @@ pub(crate) fn unknown_analysis(plugins: &[PluginDescriptor], name: &str) -> Fail
         None if names.is_empty() => "no plugin is loaded: see `convscope plugins list`".to_owned(),
         None => format!("analyses: {}", listed(names, 20)),
     };
-    Failure::new("unknown_analysis", format!("no plugin offers the analysis `{name}`"))
+    Failure::new(kind::UNKNOWN_ANALYSIS, format!("no plugin offers the analysis `{name}`"))
         .with_help(help)
 }
 

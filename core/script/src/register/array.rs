@@ -9,7 +9,7 @@ use super::{Properties, function, indexer, properties, property};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::{Reduction, Tensor};
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 /// A function of one number.
 type Function = fn(f64) -> f64;
@@ -72,7 +72,7 @@ fn facts(engine: &mut Engine) {
 fn comparisons(engine: &mut Engine) {
     fn refuse(sign: &str) -> Fallible<bool> {
         let message = format!("`{sign}` compares numbers, and this is an array");
-        Err(Failure::new("wrong_type", message)
+        Err(Failure::new(kind::WRONG_TYPE, message)
             .with_help("take a number of it first: `.max()`, `.mean()`, `[0]`")
             .into())
     }
@@ -232,7 +232,7 @@ fn number_of(value: &Dynamic) -> Result<f64, Failure> {
     value.as_float().or_else(|_| value.as_int().map(|number| number as f64)).map_err(|_| {
         let message =
             format!("the function of `map` returned {}, not a number", convert::described(value));
-        Failure::new("wrong_type", message)
+        Failure::new(kind::WRONG_TYPE, message)
     })
 }
 

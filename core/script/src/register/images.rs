@@ -10,7 +10,7 @@ use super::{Options, Properties, function, properties, property, wrong_type};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::Images;
-use crate::{Failure, ImageOptions, convert};
+use crate::{Failure, ImageOptions, convert, kind};
 
 pub(super) const OPTIONS: &[&str] = &["labels", "limit"];
 
@@ -88,7 +88,7 @@ fn load(
         vec![locate(state, context, source)?]
     };
     if sources.is_empty() {
-        return Err(Failure::new("not_found", "the list of pictures is empty"));
+        return Err(Failure::new(kind::NOT_FOUND, "the list of pictures is empty"));
     }
     let options = ImageOptions { limit, labels, reach: Arc::clone(&state.reach) };
     Ok(Images::new(state.watch.outside(|| state.workbench.load_images(&sources, &options))?))
@@ -112,7 +112,7 @@ fn labels(
         let path = state.locate(context, &value).and_then(|path| state.reach.check(&path));
         let text = path.and_then(|path| {
             std::fs::read_to_string(&path).map_err(|error| {
-                Failure::new("unreadable", format!("cannot read `{}`: {error}", path.display()))
+                Failure::new(kind::UNREADABLE, format!("cannot read `{}`: {error}", path.display()))
             })
         });
         let text = text.map_err(|failure| failure.with_key("labels"))?;

@@ -10,7 +10,7 @@ use super::{Options, Properties, function, properties};
 use crate::state::State;
 use crate::throw::Fallible;
 use crate::value::{FigureHandle, Page, Results, TableHandle};
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 pub(super) const OPTIONS: &[&str] = &["caption"];
 
@@ -84,5 +84,5 @@ fn entry(what: &Dynamic, caption: Option<String>) -> Result<Entry, Failure> {
     } else {
         "a result's figures: `page.add(result)`, or one of them: `page.add(result.figure(\"…\"))`"
     };
-    Err(Failure::new("wrong_type", message).with_help(help))
+    Err(Failure::new(kind::WRONG_TYPE, message).with_help(help))
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::function;
 use crate::state::{FROM_COMMAND_LINE, State};
 use crate::throw::Fallible;
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 /// How often a waiting script looks whether the user wants to stop.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -48,7 +48,7 @@ pub(super) fn register(engine: &mut Engine, state: &Arc<State>) {
 
 fn sleep(state: &State, seconds: FLOAT) -> Result<(), Failure> {
     let Ok(duration) = Duration::try_from_secs_f64(seconds) else {
-        return Err(Failure::new("wrong_type", format!("cannot wait for {seconds} seconds")));
+        return Err(Failure::new(kind::WRONG_TYPE, format!("cannot wait for {seconds} seconds")));
     };
     let start = Instant::now();
     while let Some(left) = duration.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
@@ -69,7 +69,7 @@ fn options(engine: &mut Engine, state: &Arc<State>) {
     )
     .register_into_engine(engine, move |name: ImmutableString| -> Fallible<Dynamic> {
         let given = setting(&shared, &name).ok_or_else(|| {
-            Failure::new("missing_option", format!("this script needs `--set {name}=…`"))
+            Failure::new(kind::MISSING_OPTION, format!("this script needs `--set {name}=…`"))
         });
         Ok(free(&given?))
     });
@@ -122,7 +122,7 @@ pub(crate) fn like(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic,
     }
     let json = serde_json::from_str::<Value>(text).ok();
     let wrong = |wanted: &str| {
-        Err(Failure::new("wrong_type", format!("`--set {name}={text}`: {wanted} is wanted")))
+        Err(Failure::new(kind::WRONG_TYPE, format!("`--set {name}={text}`: {wanted} is wanted")))
     };
     if default.is_string() {
         // Only a string in quotes is JSON here: `--set model=2024` names a file.
@@ -162,7 +162,7 @@ pub(crate) fn like(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic,
         _ => {
             let message =
                 format!("the default of option `{name}` cannot be {}", convert::described(default));
-            Err(Failure::new("wrong_type", message))
+            Err(Failure::new(kind::WRONG_TYPE, message))
         }
     }
 }

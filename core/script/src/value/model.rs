@@ -6,7 +6,7 @@ use convscope_protocol::{LayerDescription, ModelDescription};
 use rhai::{Dynamic, Map};
 
 use crate::suggest::{did_you_mean, listed};
-use crate::{Failure, ScriptModel, convert};
+use crate::{Failure, ScriptModel, convert, kind};
 
 /// A handle of a loaded model.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ pub(crate) fn find_layer<'a>(
     let help =
         did_you_mean(name, names()).unwrap_or_else(|| format!("layers: {}", listed(names(), 12)));
     let message = format!("the model `{}` has no layer `{name}`", model.name);
-    Err(Failure::new("unknown_layer", message).with_help(help))
+    Err(Failure::new(kind::UNKNOWN_LAYER, message).with_help(help))
 }
 
 /// Describes a layer as a map.

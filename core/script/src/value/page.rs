@@ -1,6 +1,6 @@
 //! A report that is being filled.
 
-use crate::Failure;
+use crate::{Failure, kind};
 use convscope_report::{Entry, Report};
 
 use crate::state::{Entries, State};
@@ -38,7 +38,7 @@ impl Page {
         let entries = self.lock().clone();
         if entries.is_empty() {
             return Err(Failure::new(
-                "empty_report",
+                kind::EMPTY_REPORT,
                 format!("the report `{}` is empty", self.title),
             )
             .with_help("add something first: `page.text(…)`, `page.add(…)`"));
@@ -48,7 +48,7 @@ impl Page {
             && *number != self.number
         {
             let message = format!("a run writes one report, and `{}` is saved", report.title);
-            return Err(Failure::new("second_report", message)
+            return Err(Failure::new(kind::SECOND_REPORT, message)
                 .with_help("add everything to one report, or run two scripts"));
         }
         ledger.unsaved.remove(&self.number);

@@ -6,9 +6,9 @@ use convscope_protocol::{Figure, Findings, Table};
 use convscope_report::Entry;
 
 use super::Tensor;
-use crate::Failure;
 use crate::state::Reserved;
 use crate::suggest::{did_you_mean, listed};
+use crate::{Failure, kind};
 
 /// A handle of what an analysis found.
 #[derive(Clone)]
@@ -32,6 +32,24 @@ pub(crate) struct TableHandle {
     index: usize,
 }
 
+/// A kind of things that findings hold by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Array,
+    Figure,
+    Table,
+}
+
+impl Part {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Array => "array",
+            Self::Figure => "figure",
+            Self::Table => "table",
+        }
+    }
+}
+
 impl Results {
     pub(crate) fn new(findings: Findings, name: &str, reserved: Arc<Reserved>) -> Self {
         Self { findings: Arc::new(findings), name: name.into(), reserved }
@@ -50,7 +68,7 @@ impl Results {
     pub(crate) fn array(&self, name: &str) -> Result<Tensor, Failure> {
         let names = || self.findings.arrays.iter().map(|array| array.name.as_str());
         let Some(array) = self.findings.array(name) else {
-            let mut failure = self.missing("array", name, names());
+            let mut failure = self.missing(Part::Array, name, names());
             let below = format!("{name}.");
             if let Some(first) = names().find(|other| other.starts_with(&below)) {
                 failure.help =
@@ -75,7 +93,7 @@ impl Results {
     pub(crate) fn figure(&self, name: &str) -> Result<FigureHandle, Failure> {
         let names = self.findings.figures.iter().map(|figure| figure.name.as_str());
         let index = names.clone().position(|other| other == name);
-        let index = index.ok_or_else(|| self.missing("figure", name, names))?;
+        let index = index.ok_or_else(|| self.missing(Part::Figure, name, names))?;
         Ok(FigureHandle { result: self.clone(), index })
     }
 
@@ -83,7 +101,7 @@ impl Results {
     pub(crate) fn table(&self, name: &str) -> Result<TableHandle, Failure> {
         let names = self.findings.tables.iter().map(|table| table.name.as_str());
         let index = names.clone().position(|other| other == name);
-        let index = index.ok_or_else(|| self.missing("table", name, names))?;
+        let index = index.ok_or_else(|| self.missing(Part::Table, name, names))?;
         Ok(TableHandle { result: self.clone(), index })
     }
 
@@ -96,7 +114,7 @@ impl Results {
         let things = (self.findings.figures.as_slice(), self.findings.tables.as_slice());
         match (things, caption) {
             (([], []), _) => Err(Failure::new(
-                "nothing_to_show",
+                kind::NOTHING_TO_SHOW,
                 format!("`{}` has neither figures nor tables", self.name),
             )),
             (_, None) => Ok(Entry::Findings {
@@ -112,7 +130,7 @@ impl Results {
             _ => {
                 let message =
                     format!("a caption belongs to one figure, and `{}` has several", self.name);
-                Err(Failure::new("wrong_type", message).with_key("caption").with_help(
+                Err(Failure::new(kind::WRONG_TYPE, message).with_key("caption").with_help(
                     "add them one by one: `page.add(result.figure(\"…\"), #{ caption: … })`",
                 ))
             }
@@ -138,10 +156,16 @@ impl Results {
     /// Says that there is nothing of a name.
     pub(crate) fn missing<'a>(
         &self,
-        what: &str,
+        part: Part,
         name: &str,
         names: impl Iterator<Item = &'a str> + Clone,
     ) -> Failure {
+        let kind = match part {
+            Part::Array => kind::UNKNOWN_ARRAY,
+            Part::Figure => kind::UNKNOWN_FIGURE,
+            Part::Table => kind::UNKNOWN_TABLE,
+        };
+        let what = part.word();
         let all = listed(names.clone(), 12);
         let help = match did_you_mean(name, names) {
             Some(help) => help,
@@ -149,7 +173,7 @@ impl Results {
             None => format!("{what}s: {all}"),
         };
         let message = format!("`{}` has no {what} `{name}`", self.name);
-        Failure::new(&format!("unknown_{what}"), message).with_help(help)
+        Failure::new(kind, message).with_help(help)
     }
 }
 
@@ -160,7 +184,7 @@ impl Results {
 /// When the path leads out of the output folder or into the report's own, or ends in another way.
 pub(crate) fn check_output(path: &str) -> Result<(), Failure> {
     let refuse = |help: &str| {
-        Err(Failure::new("out_of_reach", format!("cannot write to `{path}`")).with_help(help))
+        Err(Failure::new(kind::OUT_OF_REACH, format!("cannot write to `{path}`")).with_help(help))
     };
     let usable = |part: &str| {
         let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -14,7 +14,7 @@ pub(crate) use reduce::Reduction;
 
 use crate::state::{Budget, Reserved, bytes_of};
 use crate::suggest::listed;
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 /// The most numbers that may become a list of a script.
 const LARGEST_LIST: usize = 1 << 16;
@@ -91,13 +91,13 @@ impl Tensor {
     /// one axis. Negative indices count from the end.
     pub(crate) fn at(&self, index: INT, budget: &Arc<Budget>) -> Result<Dynamic, Failure> {
         let Some(&extent) = self.shape().first() else {
-            return Err(Failure::new("out_of_bounds", "a single number has no index"));
+            return Err(Failure::new(kind::OUT_OF_BOUNDS, "a single number has no index"));
         };
         let end = convert::whole(extent);
         let place = if index < 0 { index + end } else { index };
         if !(0..end).contains(&place) {
             let message = format!("index {index} is out of bounds: the axis has {extent} entries");
-            return Err(Failure::new("out_of_bounds", message));
+            return Err(Failure::new(kind::OUT_OF_BOUNDS, message));
         }
         let place = place as usize;
         if self.shape().len() == 1 {
@@ -127,7 +127,7 @@ impl Tensor {
         let extent = self.shape()[axis];
         if start < 0 || end < start || end > convert::whole(extent) {
             let message = format!("{start}..{end} is out of bounds: the axis has {extent} entries");
-            return Err(Failure::new("out_of_bounds", message));
+            return Err(Failure::new(kind::OUT_OF_BOUNDS, message));
         }
         let part = Slice::from(start as usize..end as usize);
         let values = for_each_kind!(&self.array.values, values => {
@@ -155,7 +155,7 @@ impl Tensor {
         if let Ok(number) = axis.as_int() {
             return usize::try_from(number).ok().filter(|&number| number < count).ok_or_else(
                 || {
-                    Failure::new("unknown_axis", format!("there is no axis {number}"))
+                    Failure::new(kind::UNKNOWN_AXIS, format!("there is no axis {number}"))
                         .with_help(known())
                 },
             );
@@ -163,10 +163,11 @@ impl Tensor {
         let Ok(name) = axis.clone().into_string() else {
             let message =
                 format!("an axis is a number or a name, not {}", convert::described(axis));
-            return Err(Failure::new("wrong_type", message));
+            return Err(Failure::new(kind::WRONG_TYPE, message));
         };
         names().position(|other| other == name).filter(|&number| number < count).ok_or_else(|| {
-            Failure::new("unknown_axis", format!("there is no axis `{name}`")).with_help(known())
+            Failure::new(kind::UNKNOWN_AXIS, format!("there is no axis `{name}`"))
+                .with_help(known())
         })
     }
 
@@ -179,7 +180,7 @@ impl Tensor {
         let count: usize = self.shape().iter().product();
         if count > LARGEST_LIST {
             let message = format!("{count} numbers are too many for a list");
-            return Err(Failure::new("too_large", message).with_help(format!(
+            return Err(Failure::new(kind::TOO_LARGE, message).with_help(format!(
                 "at most {LARGEST_LIST}; slice first, or stay with whole-array operations"
             )));
         }

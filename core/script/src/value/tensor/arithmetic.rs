@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ndarray::{ArrayD, IxDyn};
 
 use super::Tensor;
-use crate::Failure;
 use crate::state::Budget;
+use crate::{Failure, kind};
 
 impl Tensor {
     /// Applies a function to every number.
@@ -33,7 +33,7 @@ impl Tensor {
                 self.shape(),
                 other.shape()
             );
-            return Err(Failure::new("shape_mismatch", message)
+            return Err(Failure::new(kind::SHAPE_MISMATCH, message)
                 .with_help("both have the same shape, or one of the two is a number"));
         }
         let pairs = self.numbers().zip(other.numbers());
@@ -53,7 +53,7 @@ impl Tensor {
         // What is computed in double precision and rounded once is what single precision gives.
         let numbers = numbers.map(|number| number as f32).collect();
         let values = ArrayD::from_shape_vec(IxDyn(self.shape()), numbers)
-            .map_err(|error| Failure::new("shape_mismatch", error.to_string()))?;
+            .map_err(|error| Failure::new(kind::SHAPE_MISMATCH, error.to_string()))?;
         self.with_floats(values, self.get().meta.axes.clone(), unit, budget)
     }
 
@@ -66,7 +66,7 @@ impl Tensor {
             .fold(0.0_f64, |largest, number| largest.max(number.abs()));
         if largest.is_infinite() {
             return Err(Failure::new(
-                "infinite",
+                kind::INFINITE,
                 format!("`{}` holds an infinite number and cannot be normalized", self.get().name),
             ));
         }

@@ -7,7 +7,7 @@ use rhai::{Dynamic, INT, Map};
 
 use super::Tensor;
 use crate::state::Budget;
-use crate::{Failure, convert};
+use crate::{Failure, convert, kind};
 
 /// How many numbers become one. Those that are NaN are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Tensor {
                 self.shape(),
                 reduction.noun()
             );
-            Failure::new("empty", message)
+            Failure::new(kind::EMPTY, message)
         })
     }
 
@@ -77,7 +77,7 @@ impl Tensor {
             return Ok(self.reduced(reduction)?.into());
         }
         let all = ArrayD::from_shape_vec(self.shape(), self.numbers().collect::<Vec<_>>())
-            .map_err(|error| Failure::new("shape_mismatch", error.to_string()))?;
+            .map_err(|error| Failure::new(kind::SHAPE_MISMATCH, error.to_string()))?;
         let values: ArrayD<f32> = all.map_axis(Axis(axis), |lane| {
             reduction.of(lane.iter().copied()).map_or(f32::NAN, |number| number as f32)
         });
@@ -91,7 +91,7 @@ impl Tensor {
     /// Returns the largest numbers with their places, the largest first, ties in row-major order.
     pub(crate) fn largest(&self, count: INT) -> Result<rhai::Array, Failure> {
         let count = usize::try_from(count).map_err(|_| {
-            Failure::new("out_of_bounds", format!("cannot take the largest {count} numbers"))
+            Failure::new(kind::OUT_OF_BOUNDS, format!("cannot take the largest {count} numbers"))
         })?;
         let mut all: Vec<(usize, f64)> =
             self.numbers().enumerate().filter(|(_, number)| !number.is_nan()).collect();
