@@ -1,4 +1,5 @@
-//! The kinds of failures of the program's own, beside those of its libraries.
+//! What can go wrong on the command line and with results. What comes from the libraries has kinds of
+//! its own.
 
 /// Two values that are captured would be written to one file, since their names differ in signs
 /// only that files should not have.

@@ -33,6 +33,8 @@ pub(crate) struct Error {
     pub(crate) cause: String,
     /// What to do about it.
     pub(crate) cure: Option<String>,
+    /// Words for its fields, where they have no names.
+    pub(crate) fields: Vec<String>,
     /// Types of errors that it carries.
     pub(crate) carries: BTreeSet<String>,
     /// What programs call it.
@@ -63,10 +65,7 @@ pub(crate) fn all(sources: &[Source], constants: &BTreeMap<String, String>) -> V
             };
             let (name, attributes, mut errors): (_, _, Vec<Error>) = declared;
             for error in &mut errors {
-                error.kinds = told(source, &name, "kind", &error.variant, constants)
-                    .iter()
-                    .map(Message::markdown)
-                    .collect();
+                error.kinds = kinds(source, &name, &error.variant, None, constants);
                 error.helps = told(source, &name, "help", &error.variant, constants);
             }
             let (about, _) = docs(attributes);
@@ -77,7 +76,89 @@ pub(crate) fn all(sources: &[Source], constants: &BTreeMap<String, String>) -> V
     for error in types.iter_mut().flat_map(|one| &mut one.errors) {
         error.carries.retain(|name| names.contains(name));
     }
+    for source in sources {
+        inherit(&mut types, source, constants);
+    }
     types
+}
+
+/// Gives the kinds of errors that carry others to those.
+fn inherit(types: &mut [ErrorType], source: &Source, constants: &BTreeMap<String, String>) {
+    let carriers: Vec<(String, String, BTreeSet<String>)> = types
+        .iter()
+        .filter(|one| one.part == source.part())
+        .flat_map(|one| {
+            let carried =
+                |error: &Error| (one.name.clone(), error.variant.clone(), error.carries.clone());
+            one.errors.iter().map(carried)
+        })
+        .collect();
+    for (of, variant, carried) in carriers {
+        for one in types.iter_mut().filter(|one| one.name != of && carried.contains(&one.name)) {
+            for error in one.errors.iter_mut().filter(|error| error.kinds.is_empty()) {
+                let inner = Some((one.name.as_str(), error.variant.as_str()));
+                error.kinds = kinds(source, &of, &variant, inner, constants);
+            }
+        }
+    }
+}
+
+/// Returns what programs call a variant. Where it carries another error, `inner`, an arm for that one
+/// goes before those for any.
+fn kinds(
+    source: &Source,
+    name: &str,
+    variant: &str,
+    inner: Option<(&str, &str)>,
+    constants: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for arm in arms(source, name, "kind") {
+        if !variants(&arm.pat).iter().any(|one| one == variant) {
+            continue;
+        }
+        let carried = carried(&arm.pat);
+        let texts = Scope::new(constants).texts(&arm.body);
+        let found = texts.iter().map(Message::markdown);
+        match inner {
+            Some((of, variant)) if !carried.is_empty() => {
+                if carried.iter().any(|(one, other)| one == of && other == variant) {
+                    return found.collect();
+                }
+            }
+            _ => kinds.extend(found),
+        }
+    }
+    kinds
+}
+
+/// Returns the errors of other types, as (type, variant), that a pattern looks for within.
+fn carried(pattern: &Pat) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut names = |path: &syn::Path| {
+        let mut last = path.segments.iter().rev().map(|segment| segment.ident.to_string());
+        if let (Some(variant), Some(of)) = (last.next(), last.next())
+            && of != "Self"
+        {
+            found.push((of, variant));
+        }
+    };
+    let mut inner = Vec::new();
+    match pattern {
+        Pat::Or(or) => inner.extend(&or.cases),
+        Pat::Path(path) => names(&path.path),
+        Pat::Struct(one) => {
+            names(&one.path);
+            inner.extend(one.fields.iter().map(|field| &*field.pat));
+        }
+        Pat::TupleStruct(one) => {
+            names(&one.path);
+            inner.extend(&one.elems);
+        }
+        _ => {}
+    }
+    found.extend(inner.into_iter().flat_map(carried));
+    found
 }
 
 fn has_message(attributes: &[Attribute]) -> bool {
@@ -104,6 +185,7 @@ fn error(
         message: message.map(|format| format.message(&known)),
         cause,
         cure,
+        fields: words,
         carries: names.into_iter().flatten().collect(),
         kinds: Vec::new(),
         helps: Vec::new(),
@@ -113,12 +195,19 @@ fn error(
 /// Returns a word for a field without a name, from the names in its type.
 fn word(names: &BTreeSet<String>) -> String {
     let is = |name: &str| names.contains(name);
-    if ["i32", "u64", "usize"].iter().any(|name| is(name)) {
+    if ["CsStatus", "i32", "u64", "usize"].iter().any(|name| is(name)) {
         return "number".to_owned();
     }
+    if is("str") {
+        return "what".to_owned();
+    }
     match names.iter().next() {
-        Some(name) if names.len() == 1 && !["String", "str"].contains(&name.as_str()) => {
-            if name.ends_with("Error") { "reason".to_owned() } else { name.clone() }
+        Some(name) if names.len() == 1 && name != "String" => {
+            if name.ends_with("Error") {
+                "reason".to_owned()
+            } else {
+                name.clone()
+            }
         }
         _ => "reason".to_owned(),
     }

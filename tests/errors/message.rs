@@ -83,7 +83,7 @@ fn word(expression: &Expr) -> String {
             let says_more = method.starts_with("max_") || ["volume", "len"].contains(&&*method);
             match (says_more, word(&call.receiver)) {
                 (true, _) => method.replace("len", "count"),
-                (false, receiver) if receiver.is_empty() => method,
+                (false, receiver) if receiver.is_empty() || receiver == "self" => method,
                 (false, receiver) => receiver,
             }
         }
@@ -145,7 +145,7 @@ impl Known<'_> {
         let number = name.trim_start_matches('_').parse::<usize>().ok();
         let name = number.and_then(|number| self.fields.get(number)).map_or(name, String::as_str);
         Part::Value(match name {
-            "" => "…".to_owned(),
+            "" | "self" => "…".to_owned(),
             "error" | "source" => "reason".to_owned(),
             name => name.to_lowercase().replace('_', " "),
         })
@@ -158,11 +158,34 @@ impl Message {
         Self(vec![Part::Words(words.to_owned())])
     }
 
+    /// Returns its words, with `…` for what changes.
+    pub(crate) fn plain(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Words(words) => words.clone(),
+            Part::Value(_) => "…".to_owned(),
+        };
+        self.0.iter().map(part).collect()
+    }
+
     fn push(&mut self, part: Part) {
         match (self.0.last_mut(), part) {
             (_, Part::Words(words)) if words.is_empty() => {}
             (Some(Part::Words(last)), Part::Words(words)) => last.push_str(&words),
             (_, part) => self.0.push(part),
+        }
+    }
+
+    /// Says whether it has words of its own, not only what changes.
+    pub(crate) fn has_words(&self) -> bool {
+        let has_letter = |words: &String| words.chars().any(char::is_alphabetic);
+        self.0.iter().any(|part| matches!(part, Part::Words(words) if has_letter(words)))
+    }
+
+    /// Returns the name of what stands last, if that changes.
+    pub(crate) fn last_value(&self) -> Option<&str> {
+        match self.0.last()? {
+            Part::Value(name) => Some(name),
+            Part::Words(_) => None,
         }
     }
 
@@ -230,4 +253,40 @@ fn escaped(words: &str) -> String {
         text.push(letter);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn markdown(format: &str) -> String {
+        let constants = BTreeMap::from([("LIMIT".to_owned(), "64".to_owned())]);
+        let known = Known { constants: &constants, fields: &["reason".to_owned()] };
+        syn::parse_str::<Format>(format).unwrap().message(&known).markdown()
+    }
+
+    #[test]
+    fn what_changes_has_the_name_of_what_the_source_puts_there() {
+        assert_eq!(markdown(r#""{name}: {source}""#), "*name*: *reason*");
+        assert_eq!(markdown(r#""{} is no file", path.display()"#), "*path* is no file");
+        assert_eq!(markdown(r#""{} is {}", of(.0), self.max_size()"#), "*reason* is *max size*");
+        assert_eq!(markdown(r#""{0:#x}, {two}", two = a.b"#), "*reason*, *b*");
+    }
+
+    #[test]
+    fn constants_are_written_out() {
+        assert_eq!(markdown(r#""more than {LIMIT}""#), "more than 64");
+        assert_eq!(markdown(r#""more than {}", limits::LIMIT"#), "more than 64");
+    }
+
+    #[test]
+    fn backticks_mean_code_where_nothing_in_them_changes() {
+        assert_eq!(markdown(r#""`{name}` beside `$ref`""#), r"\`*name*\` beside `$ref`");
+    }
+
+    #[test]
+    fn what_markdown_would_take_for_its_own_is_escaped() {
+        assert_eq!(markdown(r#""[n, {{c}}] *.so""#), r"\[n, {c}\] \*.so");
+        assert_eq!(markdown(r#""list {path}{}", Told(mistakes)"#), "list *path* *mistakes*");
+    }
 }

@@ -1,35 +1,45 @@
 //! Writes the page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::declared::{Error, ErrorType};
-use super::exits::Exit;
-use super::message::Message;
+use super::Declared;
+use super::declared::ErrorType;
+use super::entry;
 
 /// What stands before the table of contents.
 const INTRODUCTION: &str = "\
-<!-- Made from the sources by tests/errors.rs: change the comments of the error types, then run
-     CONVSCOPE_BLESS=1 cargo test --test integration errors -->
+<!-- Made from the sources by tests/errors.rs: change the comments there, then run
+     CONVSCOPE_BLESS=1 cargo test --test integration errors:: -->
 # Errors
 
-Every error of convscope: its message, why it comes, and what to do about it. Search for words of your message that
-name no file, layer or number of yours; such parts are *in italics* here.
+Every message of convscope: why it comes, and what to do about it. Search for words of your message that name no file,
+layer or number of yours; such parts are *in italics* here.
 
 A message goes from the outside to the inside: the file, the layer, and last what went wrong. Where it is joined of
-several, its last part says most. A line `= help:` below it is the cure for your case, which this page says in general.
-With `--json` the failure is an object `{ kind, message, key, help }` on standard output; scripts catch the same as a
-map. The *kind* below each message is that of the object; [Kinds](#kinds) lists them all.
+several by colons, the last one says most. A line `= help:` below it is the cure for your very case. Lists below a message
+are words that may stand in the place of such a part; others come from your system, your model or a plugin.
+
+With `--json` a failure is an object `{ kind, message, key, help }` on standard output, and scripts catch it as such a map.
+[Kinds](#kinds) lists what `kind` may be.
 ";
+
+/// What stands for the kinds of a part among its types.
+const KINDS: &str = "kind";
+
+/// From how many errors of a type on a kind is that of the type.
+const MOST_LINKS: usize = 6;
 
 /// The types, in the order in which a user meets them, under what the user was doing. Within a
 /// chapter, what is met most comes first.
-pub(crate) const CHAPTERS: [(&str, &[(&str, &str)]); 6] = [
+pub(crate) const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
+    ("Using the command line", &[("core/cli", KINDS)]),
     ("Reading a model", &[("core/onnx", "OnnxError")]),
     ("Reading pictures, labels and model cards", &[("core/data", "DataError")]),
     (
         "Running a script or an analysis",
         &[
+            ("core/script", KINDS),
             ("core/script", "ScriptError"),
             ("core/host", "HostError"),
             ("core/protocol", "ParameterError"),
@@ -53,52 +63,54 @@ pub(crate) const CHAPTERS: [(&str, &[(&str, &str)]); 6] = [
 ];
 
 /// Writes the whole page.
-pub(crate) fn page(types: &[ErrorType], exits: &[Exit]) -> String {
-    let find = |part: &str, name: &str| {
-        types.iter().find(|one| one.part == part && one.name == name).unwrap()
-    };
+pub(crate) fn page(declared: &Declared) -> String {
     let mut page = INTRODUCTION.to_owned();
     page.push_str("\n- [Exit codes](#exit-codes)\n");
     for (chapter, members) in CHAPTERS {
         let _ = writeln!(page, "- [{chapter}](#{})", anchor(chapter));
-        for (part, name) in members.iter().filter(|_| members.len() > 1) {
-            let about = subject(&find(part, name).about);
-            let _ = writeln!(page, "  - [{about}](#{})", anchor(name));
+        for member in members.iter().filter(|_| members.len() > 1) {
+            let title = subject(about(declared, *member));
+            let _ = writeln!(page, "  - [{title}](#{})", section_anchor(*member));
         }
     }
-    page.push_str(
-        "- [Kinds](#kinds)\n\n## Exit codes\n\n| code | when | what to do |\n| --- | --- | --- |\n",
-    );
-    page.push_str("| 0 | The work is done. | |\n");
-    for exit in exits {
-        let _ = writeln!(page, "| {} | {} | {} |", exit.code, exit.cause, exit.cure);
-    }
+    page.push_str("- [Kinds](#kinds)\n");
+    exits(&mut page, declared);
     for (chapter, members) in CHAPTERS {
         let _ = write!(page, "\n## {chapter}\n");
-        for (part, name) in members {
-            let one = find(part, name);
-            let _ = write!(page, "\n<a id=\"{}\"></a>\n", anchor(name));
+        for member in members {
+            let about = about(declared, *member);
+            let _ = write!(page, "\n<a id=\"{}\"></a>\n", section_anchor(*member));
             if members.len() > 1 {
-                let _ = writeln!(page, "### {}", subject(&one.about));
+                let _ = writeln!(page, "### {}", subject(about));
             }
-            section(&mut page, one);
+            if let Some((_, rest)) = about.replace("\n\n", " ").split_once(". ") {
+                let _ = write!(page, "\n{rest}\n");
+            }
+            section(&mut page, declared, *member);
         }
     }
-    page.push_str("\n## Kinds\n\n| kind | messages |\n| --- | --- |\n");
-    for (kind, links) in kinds(types) {
-        let _ = writeln!(page, "| `{kind}` | {} |", links.join(", "));
-    }
+    kinds(&mut page, declared);
     page
 }
 
-fn section(page: &mut String, one: &ErrorType) {
-    let about = one.about.replace("\n\n", " ");
-    if let Some(rest) = about.split_once(". ").map(|(_, rest)| rest) {
-        let _ = write!(page, "\n{rest}\n");
+fn exits(page: &mut String, declared: &Declared) {
+    page.push_str("\n## Exit codes\n\n| code | when | what to do |\n| --- | --- | --- |\n");
+    page.push_str("| 0 | The work is done. | |\n");
+    for exit in &declared.exits {
+        let _ = writeln!(page, "| {} | {} | {} |", exit.code, exit.cause, exit.cure);
     }
+}
+
+fn section(page: &mut String, declared: &Declared, (part, name): (&str, &str)) {
+    if name == KINDS {
+        let kinds = declared.kinds.iter().filter(|kinds| kinds.part == part);
+        kinds.flat_map(|kinds| &kinds.list).for_each(|kind| entry::kind(page, part, kind));
+        return;
+    }
+    let one = find(declared, part, name);
     for error in &one.errors {
         if error.message.is_some() {
-            entry(page, one, error);
+            entry::error(page, one, error, &declared.raised);
         } else {
             let links: Vec<String> = error.carries.iter().map(|name| link(name)).collect();
             let _ = write!(page, "\n{} See {}.\n", error.cause, links.join(", "));
@@ -106,91 +118,88 @@ fn section(page: &mut String, one: &ErrorType) {
     }
 }
 
-fn entry(page: &mut String, of: &ErrorType, error: &Error) {
-    let message = error.message.as_ref().filter(|message| !message.is_open());
-    let (first, rest) = match error.cause.split_once("\n\n") {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (error.cause.as_str(), None),
-    };
-    let heading = message.map_or_else(|| format!("*{}*", sentence(first)), Message::markdown);
-    let _ = write!(page, "\n<a id=\"{}\"></a>\n#### {heading}\n", entry_anchor(of, error));
-    if message.is_some() || first.trim_end_matches('.') != sentence(first) {
-        let _ = write!(page, "\n{first}\n");
-    }
-    if let Some(rest) = rest {
-        let _ = write!(page, "\n{rest}\n");
-    }
-    let _ = write!(page, "\n**What to do:** {}\n", cure(error));
-    let _ = write!(page, "\n<sub>`{}`", title(of, error));
-    for kind in &error.kinds {
-        let _ = write!(page, " · kind `{kind}`");
-    }
-    page.push_str("</sub>\n");
-}
-
-/// Says what to do: the cure of the sources, what the program says, and whose errors it passes on.
-fn cure(error: &Error) -> String {
-    let mut parts: Vec<String> = error.cure.iter().cloned().collect();
-    let helps: Vec<String> = error.helps.iter().map(Message::markdown).collect();
-    match helps.as_slice() {
-        [] => {}
-        helps => parts.push(format!("The program says: {}.", helps.join("; or: "))),
-    }
-    if error.cure.is_none() && helps.is_empty() && !error.carries.is_empty() {
-        let links: Vec<String> = error.carries.iter().map(|name| link(name)).collect();
-        parts.push(format!("See {}.", links.join(", ")));
-    }
-    parts.join(" ")
-}
-
-/// Returns what is wrong with the comments of a type: every error has a cause and a cure.
-pub(crate) fn gaps(one: &ErrorType) -> Vec<String> {
-    let mut gaps = Vec::new();
-    if one.about.is_empty() {
-        gaps.push(format!("{} {}: no comment", one.part, one.name));
-    }
-    for error in &one.errors {
-        let title = title(one, error);
-        if error.cause.is_empty() {
-            gaps.push(format!("{} {title}: no comment says why it happens", one.part));
+/// Writes the list of all kinds, with what they may stand for.
+fn kinds(page: &mut String, declared: &Declared) {
+    let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for kinds in &declared.kinds {
+        for kind in &kinds.list {
+            let link = format!("[here](#{})", entry::kind_anchor(&kinds.part, &kind.name));
+            all.entry(&kind.name).or_default().push(link);
         }
-        let points = error.carries.iter().any(|name| *name != one.name);
-        if error.cure.is_none() && error.helps.is_empty() && !points {
-            gaps.push(format!("{} {title}: no paragraph `Cure: …`", one.part));
+    }
+    for one in &declared.types {
+        let mut of_kind: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for error in one.errors.iter().filter(|error| error.message.is_some()) {
+            let anchor = entry::error_anchor(one, error);
+            for kind in &error.kinds {
+                let link = format!("[`{}`](#{anchor})", entry::title(one, error));
+                of_kind.entry(kind).or_default().push(link);
+            }
+        }
+        for (kind, links) in of_kind {
+            let links = if links.len() > MOST_LINKS { vec![link(&one.name)] } else { links };
+            all.entry(kind).or_default().extend(links);
+        }
+    }
+    page.push_str("\n## Kinds\n\n| kind | where it is explained |\n| --- | --- |\n");
+    for (kind, links) in all {
+        let _ = writeln!(page, "| `{kind}` | {} |", links.join(", "));
+    }
+}
+
+fn find<'a>(declared: &'a Declared, part: &str, name: &str) -> &'a ErrorType {
+    declared.types.iter().find(|one| one.part == part && one.name == name).unwrap()
+}
+
+fn about<'a>(declared: &'a Declared, (part, name): (&str, &str)) -> &'a str {
+    if name == KINDS {
+        return &declared.kinds.iter().find(|kinds| kinds.part == part).unwrap().about;
+    }
+    &find(declared, part, name).about
+}
+
+/// Returns what is wrong with the comments: every error has a cause and a cure.
+pub(crate) fn gaps(declared: &Declared) -> Vec<String> {
+    let mut gaps = Vec::new();
+    for one in &declared.types {
+        if one.about.is_empty() {
+            gaps.push(format!("{} {}: no comment", one.part, one.name));
+        }
+        for error in &one.errors {
+            let title = entry::title(one, error);
+            if error.cause.is_empty() {
+                gaps.push(format!("{} {title}: no comment says why it comes", one.part));
+            }
+            let points = error.carries.iter().any(|name| *name != one.name);
+            if error.cure.is_none() && error.helps.is_empty() && !points {
+                gaps.push(format!("{} {title}: no paragraph `Cure: …`", one.part));
+            }
+        }
+    }
+    for kinds in &declared.kinds {
+        for kind in &kinds.list {
+            if kind.cause.is_empty() || kind.cure.is_none() {
+                gaps.push(format!("{} {}: no cause, or no `Cure: …`", kinds.part, kind.name));
+            }
         }
     }
     gaps
 }
 
-fn kinds(types: &[ErrorType]) -> BTreeMap<String, Vec<String>> {
-    let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (of, error) in types.iter().flat_map(|one| one.errors.iter().map(move |error| (one, error)))
-    {
-        for kind in &error.kinds {
-            let link = format!("[`{}`](#{})", title(of, error), entry_anchor(of, error));
-            kinds.entry(kind.clone()).or_default().push(link);
-        }
-    }
-    kinds
+/// Returns a link to the section of a type.
+pub(crate) fn link(name: &str) -> String {
+    let mut known = CHAPTERS.iter().flat_map(|(_, members)| members.iter());
+    let member = known.find(|(_, one)| *one == name);
+    let member = member.unwrap_or_else(|| panic!("{name} is in no chapter"));
+    format!("[`{name}`](#{})", section_anchor(*member))
 }
 
-fn title(of: &ErrorType, error: &Error) -> String {
-    if error.variant.is_empty() {
-        of.name.clone()
+fn section_anchor((part, name): (&str, &str)) -> String {
+    if name == KINDS {
+        anchor(&format!("{}-kinds", part.trim_start_matches("core/")))
     } else {
-        format!("{}::{}", of.name, error.variant)
+        anchor(name)
     }
-}
-
-fn entry_anchor(of: &ErrorType, error: &Error) -> String {
-    anchor(&title(of, error).replace("::", "-"))
-}
-
-fn link(name: &str) -> String {
-    let known: BTreeSet<(&str, &str)> =
-        CHAPTERS.iter().flat_map(|(_, members)| members.iter().copied()).collect();
-    assert!(known.iter().any(|(_, one)| *one == name), "{name} is in no chapter");
-    format!("[`{name}`](#{})", anchor(name))
 }
 
 /// Returns the title of a type: what its errors are about.
@@ -201,15 +210,15 @@ fn subject(about: &str) -> String {
 }
 
 /// Returns the first sentence, without its full stop.
-fn sentence(text: &str) -> &str {
+pub(crate) fn sentence(text: &str) -> &str {
     text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
 }
 
 /// Returns the anchor that a heading has.
-fn anchor(heading: &str) -> String {
+pub(crate) fn anchor(heading: &str) -> String {
     let letter = |letter: char| match letter {
         ' ' | '-' => Some('-'),
-        letter if letter.is_alphanumeric() => Some(letter.to_ascii_lowercase()),
+        letter if letter.is_alphanumeric() || letter == '_' => Some(letter.to_ascii_lowercase()),
         _ => None,
     };
     heading.chars().filter_map(letter).collect()

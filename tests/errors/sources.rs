@@ -17,6 +17,13 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Parses the text of a file.
+    pub(crate) fn of(path: &str, text: &str) -> Self {
+        let mut file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        drop_tests(&mut file.items);
+        Self { path: path.to_owned(), file }
+    }
+
     /// Returns the part of the project: `core/onnx`.
     pub(crate) fn part(&self) -> String {
         self.path.split('/').take(2).collect::<Vec<_>>().join("/")
@@ -30,13 +37,8 @@ pub(crate) fn all() -> Vec<Source> {
         collect(&root().join(folder), &mut paths);
     }
     paths.sort();
-    let parsed = |path: String| {
-        let text = fs::read_to_string(root().join(&path)).unwrap();
-        let mut file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
-        drop_tests(&mut file.items);
-        Source { path, file }
-    };
-    paths.into_iter().map(parsed).collect()
+    let read = |path: &String| Source::of(path, &fs::read_to_string(root().join(path)).unwrap());
+    paths.iter().map(read).collect()
 }
 
 fn collect(folder: &Path, paths: &mut Vec<String>) {

@@ -30,9 +30,19 @@ pub(crate) fn docs(attributes: &[Attribute]) -> (String, Option<String>) {
     (causes.join("\n\n"), (!cure.is_empty()).then_some(cure))
 }
 
-/// Turns links to items of the sources into plain code.
+/// Turns links to items of the sources into plain code; those to the page stay.
 fn without_links(text: &str) -> String {
-    text.replace("[`", "`").replace("`]", "`")
+    let mut pieces = text.split("[`");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once("`]") {
+            Some((name, rest)) if !rest.starts_with('(') => {
+                plain.extend(["`", name, "`", rest]);
+            }
+            _ => plain.extend(["[`", piece]),
+        }
+    }
+    plain
 }
 
 /// What names stand for where an expression is.
@@ -46,6 +56,11 @@ impl<'a> Scope<'a> {
     /// A scope without variables.
     pub(crate) fn new(constants: &'a BTreeMap<String, String>) -> Self {
         Self { constants, texts: BTreeMap::new() }
+    }
+
+    /// Forgets a name: another thing has it from here on.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.texts.remove(name);
     }
 
     /// Remembers what a `let` names.

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{Element, LayerKind, Shape};
 
-/// An error of computing with tensors: a kernel was given what it cannot compute, or the device
+/// An error of computing with tensors. A kernel was given what it cannot compute, or the device
 /// failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]

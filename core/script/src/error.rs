@@ -14,14 +14,14 @@ pub enum ScriptError {
     /// Cure: Run it again. Nothing was written.
     #[error("stopped by the user")]
     Cancelled,
-    /// It failed while it ran.
+    /// The script failed while it ran.
     ///
-    /// Cure: Look at the marked words and the help below them. [Kinds](#kinds) explains what may
-    /// have gone wrong.
+    /// Cure: Look at the marked words and the help below them. What may have gone wrong stands
+    /// under [What can go wrong in a script](#script-kinds).
     #[error("{0}")]
     Failed(Box<Diagnostic>),
-    /// It is wrong, and was not run: everything that can be seen, in the order of the text, the
-    /// script itself before what it imports.
+    /// The script has mistakes, and was not run. All that can be seen are told, in the order of the
+    /// text, the script itself before what it imports.
     ///
     /// Cure: Correct them one after the other: each is marked in the text, and has help of its own.
     /// `convscope check` finds them without running anything.

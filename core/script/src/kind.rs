@@ -1,5 +1,5 @@
-//! The kinds of failures that scripts meet, for programs: what [`crate::Failure::kind`] may be, beside
-//! what the workbench says of its own.
+//! What can go wrong in a script. Scripts catch it as `kind`; what the workbench says has kinds of its
+//! own.
 
 /// Several plugins offer an analysis of this name.
 ///

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::HostError;
 
-/// Why a host function fails: becomes a status, and words for `last_error`.
+/// Why a host function fails. It becomes a status, and words for `last_error`.
 #[derive(Debug, Error)]
 pub(crate) enum Fault {
     /// The plugin gave something wrong.
