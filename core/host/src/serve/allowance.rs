@@ -1,14 +1,14 @@
-//! How many bytes the tensors of a run may take together.
+//! How many bytes the tensors and the passes of a run may take together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::HostError;
 
-/// What the tensors of one run take of the session's memory, and how much they may.
+/// What one run takes of the session's memory, and how much it may.
 ///
 /// Counted are tensors that live because of the plugin: those it created, also after it emitted
-/// them, and pictures that were read for it. Values that it shares with the model or its
-/// parameters are there anyway.
+/// them, and pictures that were read for it; and what is lent to a pass as long as it lasts. Values
+/// that the plugin shares with the model or its parameters are there anyway.
 #[derive(Debug)]
 pub(super) struct Allowance {
     limit: u64,
@@ -36,6 +36,32 @@ impl Allowance {
         Err(HostError::Memory { what, needed: used.saturating_add(bytes), budget: self.limit })
     }
 
+    /// Lends a pass half of the bytes that are left, so that the other half remains for what the
+    /// plugin makes of the results; where one item needs more than half, as many as it needs. `pass`
+    /// is told how many.
+    ///
+    /// # Errors
+    /// Fails when one item does not fit beside the tensors of the run, or as the pass does.
+    pub(super) fn lend<T>(
+        &self,
+        mut pass: impl FnMut(u64) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        let half = self.limit.saturating_sub(self.used.load(Ordering::Relaxed)) / 2;
+        let mut lent = |bytes: u64, what: &str| {
+            self.take(bytes, || what.to_owned())?;
+            let outcome = pass(bytes);
+            self.give_back(bytes);
+            outcome
+        };
+        match lent(half, "a pass") {
+            // A pass says this before it begins.
+            Err(HostError::Memory { what, needed, budget }) if budget == half => {
+                lent(needed, &what)
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Gives bytes back that were taken before.
     pub(super) fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -45,6 +71,7 @@ impl Allowance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::items_at_once;
 
     #[test]
     fn the_sum_counts_and_not_each_tensor() {
@@ -59,6 +86,41 @@ mod tests {
         allowance.give_back(60);
         take(60).unwrap();
         assert!(take(u64::MAX).is_err());
+    }
+
+    /// A pass whose items take so many bytes; returns how many go through at once.
+    fn pass(each: u64) -> impl Fn(u64) -> Result<usize, HostError> {
+        move |bytes| items_at_once("one image", each, bytes, 1)
+    }
+
+    #[test]
+    fn a_pass_takes_half_of_what_is_left_or_what_one_item_needs() {
+        let allowance = Allowance::new(100);
+        assert_eq!(allowance.lend(pass(10)).unwrap(), 5);
+        assert_eq!(allowance.lend(pass(100)).unwrap(), 1);
+        allowance.take(40, || "a tensor".to_owned()).unwrap();
+        assert_eq!(allowance.lend(pass(10)).unwrap(), 3);
+        assert_eq!(allowance.lend(pass(60)).unwrap(), 1);
+        let error = allowance.lend(pass(61)).unwrap_err();
+        let expected = "one image beside the other tensors of this run needs 101 bytes, but the \
+                        session may use 100";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn what_a_pass_was_lent_is_nobody_elses_until_it_ends() {
+        let allowance = Allowance::new(100);
+        let tensor = |bytes| allowance.take(bytes, || "a tensor".to_owned());
+        allowance
+            .lend(|bytes| {
+                assert_eq!(bytes, 50);
+                assert!(tensor(51).is_err());
+                assert_eq!(allowance.lend(Ok)?, 25, "a pass within the pass");
+                tensor(50)
+            })
+            .unwrap();
+        tensor(50).unwrap();
+        assert!(tensor(1).is_err());
     }
 
     #[test]

@@ -10,8 +10,8 @@ use ndarray::{ArcArray, IxDyn};
 
 use super::allowance::Allowance;
 use super::{Fault, locked};
-use crate::Model;
 use crate::images::Dataset;
+use crate::{HostError, Model};
 
 /// Counts handles over all runs of the process: a handle of an earlier run means nothing in a later
 /// one.
@@ -150,6 +150,14 @@ impl Handles {
     /// No handles yet; the tensors behind them may take so many bytes.
     pub(super) fn new(limit: u64) -> Self {
         Self { held: Mutex::default(), allowance: Allowance::new(limit) }
+    }
+
+    /// Lends a pass a part of the bytes that are left.
+    pub(super) fn pass<T>(
+        &self,
+        pass: impl FnMut(u64) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        self.allowance.lend(pass)
     }
 
     /// Gives out a handle.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::handles::{Held, Slot};
 use super::{Fault, Run};
-use crate::engine::{Chosen, ImageSource, TensorImages};
+use crate::engine::{Chosen, Engine, ImageSource, TensorImages};
 use crate::observe::Cases;
 use crate::tensors::{tensor_of, values_of};
 use crate::{HostError, Model, attribute, observe, translate};
@@ -44,9 +44,8 @@ impl Run<'_> {
         let cases: Option<Vec<Case>> =
             if cases.is_empty() { None } else { Some(parse("cases", cases)?) };
         let cases = cases.as_deref().map_or(Cases::EachImage, Cases::Listed);
-        self.forward_to(sink, |deliver| {
-            let engine = self.engine_for(&model);
-            observe::observe(&engine, &*images, cases, &captures, deliver)
+        self.forward_to(&model, sink, |engine, deliver| {
+            observe::observe(engine, &*images, cases, &captures, deliver)
         })
     }
 
@@ -62,17 +61,18 @@ impl Run<'_> {
         let starts: Vec<Start> = parse("starts", starts)?;
         let composite: Composite = parse("composite", composite)?;
         let to: Vec<String> = if to.is_empty() { Vec::new() } else { parse("to", to)? };
-        self.forward_to(sink, |deliver| {
-            let engine = self.engine_for(&model);
-            attribute::attribute(&engine, &*images, &starts, &composite, &to, deliver)
+        self.forward_to(&model, sink, |engine, deliver| {
+            attribute::attribute(engine, &*images, &starts, &composite, &to, deliver)
         })
     }
 
-    /// Runs a verb whose results go to a sink of the plugin's as handles that die with the call.
+    /// Runs a verb whose results go to a sink of the plugin's as handles that die with the call. What
+    /// it computes with stays, with the tensors of the run, within the session's memory.
     fn forward_to(
         &self,
+        model: &Model,
         sink: PluginSink<'_>,
-        verb: impl FnOnce(observe::Sink<'_>) -> Result<(), HostError>,
+        verb: impl Fn(&Engine<'_>, observe::Sink<'_>) -> Result<(), HostError>,
     ) -> Result<(), Fault> {
         let mut stopped = None;
         let mut deliver = |first: usize, count: usize, arrays: Vec<Values>| {
@@ -90,15 +90,14 @@ impl Run<'_> {
             stopped = Some(status);
             Err(HostError::Cancelled)
         };
-        let outcome = verb(&mut deliver);
+        let outcome = self.handles.pass(|memory| {
+            let engine = Engine { network: model.network(), memory, ..self.engine };
+            verb(&engine, &mut deliver)
+        });
         match stopped {
             Some(status) => Err(Fault::Stopped(status)),
             None => Ok(outcome?),
         }
-    }
-
-    fn engine_for<'a>(&'a self, model: &'a Model) -> crate::engine::Engine<'a> {
-        crate::engine::Engine { network: model.network(), ..self.engine }
     }
 
     fn images(&self, model: &Model, images: Named<'_>) -> Result<Arc<dyn ImageSource>, Fault> {

@@ -146,6 +146,18 @@ fn tensors_that_together_exceed_the_memory_are_refused() {
     }
 }
 
+#[test]
+fn a_pass_does_not_fit_beside_tensors_that_take_the_whole_memory() {
+    let options = SessionOptions { memory: Some(100_000), ..SessionOptions::default() };
+    let Some(probe) = Probe::new(options) else { return };
+    let error = probe.ends("fills the room");
+    assert_eq!(error.kind(), "not_enough_memory");
+    let words = error.to_string();
+    let start = "ends: one image beside the other tensors of this run needs ";
+    assert!(words.starts_with(start), "{words}");
+    assert!(words.ends_with(" bytes, but the session may use 100000"), "{words}");
+}
+
 /// Hears everything, and cancels after the first progress.
 #[derive(Default)]
 struct Impatient {
