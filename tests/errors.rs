@@ -4,11 +4,13 @@ mod carriers;
 mod declared;
 mod entry;
 mod exits;
+mod functions;
 mod kinds;
 mod message;
 mod page;
 mod raised;
 mod sources;
+mod types;
 mod words;
 
 use std::collections::BTreeSet;
@@ -126,6 +128,19 @@ const SAMPLE: &str = r#"
         let words = if late() { "too late" } else { "too early" };
         second(words)
     }
+    fn fourth(place: usize) -> Result<(), TryError> {
+        let failed = |reason: String| TryError::Wrong { what: described(place), reason };
+        if place > 9 { checked(place) } else { measured(place) }.map_err(failed)
+    }
+    fn described(place: usize) -> String {
+        format!("what stands at {place}")
+    }
+    fn checked(place: usize) -> Result<(), String> {
+        if place > 99 { Err("out of sight".to_owned()) } else { measured(place) }
+    }
+    fn measured(place: usize) -> Result<(), String> {
+        (place != 7).then_some(()).ok_or_else(|| format!("{place} is odd"))
+    }
 "#;
 
 fn sample() -> Declared {
@@ -165,6 +180,8 @@ It went wrong.
 *reason* may be:
 
 - not far enough
+- out of sight
+- *place* is odd
 - too early
 - too far
 - too late
@@ -174,6 +191,7 @@ It went wrong.
 - a function
 - a maker
 - step *place*
+- what stands at *place*
 
 <sub>`TryError::Wrong`</sub>
 "#;

@@ -214,7 +214,7 @@ fn word(names: &BTreeSet<String>) -> String {
 }
 
 /// Returns the names of a type and of its arguments.
-fn names(kind: &Type) -> BTreeSet<String> {
+pub(crate) fn names(kind: &Type) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match kind {
         Type::Path(path) => {

@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 use syn::{
-    Block, Expr, ExprCall, ExprClosure, ExprMethodCall, ExprStruct, FnArg, ImplItemFn, Item,
-    ItemFn, ItemImpl, Local, Member, Pat, Path, Signature, Type,
+    Block, Expr, ExprCall, ExprClosure, ExprMethodCall, ExprStruct, FnArg, ImplItemFn, ItemFn,
+    ItemImpl, Local, Member, Pat, Path, Type,
 };
 
 use super::carriers;
+use super::functions::{self, Functions};
 use super::message::Message;
 use super::sources::Source;
-use super::words::Scope;
+use super::types::Types;
+use super::words::{Scope, called};
 
 /// What a message belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,68 +58,6 @@ type Passed = BTreeSet<(usize, Sink)>;
 /// Functions that pass arguments on, by name.
 type Passers = BTreeMap<String, Passed>;
 
-/// Types of the project, as (part, name).
-pub(crate) struct Types {
-    /// Those that are errors.
-    pub(crate) errors: BTreeSet<(String, String)>,
-    /// All of them.
-    all: BTreeSet<(String, String)>,
-    /// In how many files of a part a function has a name.
-    functions: BTreeMap<(String, String), BTreeSet<String>>,
-}
-
-impl Types {
-    /// Collects all types; `errors` are those whose words are wanted.
-    pub(crate) fn of(sources: &[Source], errors: BTreeSet<(String, String)>) -> Self {
-        let mut all = BTreeSet::new();
-        for source in sources {
-            for item in &source.file.items {
-                let name = match item {
-                    Item::Enum(item) => &item.ident,
-                    Item::Struct(item) => &item.ident,
-                    _ => continue,
-                };
-                all.insert((source.part(), name.to_string()));
-            }
-        }
-        let mut functions = Functions::default();
-        for source in sources {
-            functions.at = (source.part(), source.path.clone());
-            functions.visit_file(&source.file);
-        }
-        Self { errors, all, functions: functions.found }
-    }
-
-    /// Says whether functions of a name stand in one file of a part only.
-    fn is_alone(&self, part: &str, function: &str) -> bool {
-        let name = (part.to_owned(), function.to_owned());
-        self.functions.get(&name).is_some_and(|files| files.len() == 1)
-    }
-
-    /// Returns the error type that a part calls by a name.
-    fn find(&self, part: &str, name: &str) -> Option<(String, String)> {
-        let own = (part.to_owned(), name.to_owned());
-        if self.all.contains(&own) {
-            return self.errors.contains(&own).then_some(own);
-        }
-        self.errors.iter().find(|(_, other)| other == name).cloned()
-    }
-}
-
-/// The functions of files.
-#[derive(Default)]
-struct Functions {
-    at: (String, String),
-    found: BTreeMap<(String, String), BTreeSet<String>>,
-}
-
-impl<'e> Visit<'e> for Functions {
-    fn visit_signature(&mut self, signature: &'e Signature) {
-        let (part, file) = self.at.clone();
-        self.found.entry((part, signature.ident.to_string())).or_default().insert(file);
-    }
-}
-
 /// Finds the words of all messages. `errors` are the types of errors, as (part, name).
 pub(crate) fn all(
     sources: &[Source],
@@ -129,15 +69,18 @@ pub(crate) fn all(
     let mut passers: BTreeMap<String, Passers> = BTreeMap::new();
     let mut makers: BTreeMap<Field, Passed> = BTreeMap::new();
     let mut found = Raised::new();
+    let functions: Vec<Functions> =
+        sources.iter().map(|source| Functions::of(source, constants)).collect();
     // A function may stand below those that call it, and call others: three rounds find them all.
     for _ in 0..3 {
         found.clear();
         let before = std::mem::take(&mut passers);
-        for source in sources {
+        for (source, functions) in sources.iter().zip(&functions) {
             let mut search = Search {
                 path: &source.path,
                 part: source.part(),
                 constants,
+                functions,
                 types,
                 passers: before.get(&source.path).cloned().unwrap_or_default(),
                 others: alone(&before, &source.part(), types),
@@ -203,6 +146,7 @@ struct Search<'a> {
     path: &'a str,
     part: String,
     constants: &'a BTreeMap<String, String>,
+    functions: &'a Functions,
     types: &'a Types,
     passers: Passers,
     /// Functions of other files.
@@ -219,7 +163,7 @@ impl Search<'_> {
     fn enter(&mut self, parameters: Vec<String>) {
         let (mut scope, closures) = match self.frames.last() {
             Some(frame) => (frame.scope.clone(), frame.closures.clone()),
-            None => (Scope::new(self.constants), Passers::new()),
+            None => (Scope::with(self.constants, self.functions), Passers::new()),
         };
         for name in &parameters {
             scope.forget(name);
@@ -327,6 +271,33 @@ impl Search<'_> {
         }
     }
 
+    /// Takes the reasons for which a function fails, where they are handed to a closure.
+    fn map_reasons(&mut self, failing: &Expr, closure: &Expr) {
+        let names = functions::results(failing);
+        let reasons = names.iter().filter_map(|name| self.functions.reasons.get(name));
+        let reasons: BTreeSet<&Message> = reasons.flatten().collect();
+        if reasons.is_empty() {
+            return;
+        }
+        let passed = match closure {
+            Expr::Closure(closure) => {
+                self.enter(closure.inputs.iter().map(named).collect());
+                self.visit_expr(&closure.body);
+                self.leave()
+            }
+            closure => {
+                let name = called(closure);
+                let own = self.frames.last().and_then(|frame| frame.closures.get(&name));
+                own.or_else(|| self.passers.get(&name)).cloned().unwrap_or_default()
+            }
+        };
+        for (_, sink) in passed.iter().filter(|(place, _)| *place == 0) {
+            let said =
+                reasons.iter().map(|&message| Said { message: message.clone(), helps: Vec::new() });
+            self.found.entry(sink.clone()).or_default().extend(said);
+        }
+    }
+
     fn pass<'e>(
         &mut self,
         name: &str,
@@ -415,6 +386,9 @@ impl<'e> Visit<'e> for Search<'_> {
             return;
         }
         let name = call.method.to_string();
+        if name == "map_err" {
+            call.args.iter().for_each(|argument| self.map_reasons(&call.receiver, argument));
+        }
         self.pass(&name, call.args.iter(), &[]);
         visit::visit_expr_method_call(self, call);
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use syn::{Attribute, Expr, Lit, Meta, Pat, Stmt};
+use syn::{Attribute, Block, Expr, Lit, Meta, Pat, Stmt};
 
+use super::functions::Functions;
 use super::message::{Format, Known, Message};
 
 /// The beginning of the paragraph that says what to do.
@@ -50,12 +51,23 @@ fn without_links(text: &str) -> String {
 pub(crate) struct Scope<'a> {
     constants: &'a BTreeMap<String, String>,
     texts: BTreeMap<String, Vec<Message>>,
+    functions: Option<&'a Functions>,
 }
 
 impl<'a> Scope<'a> {
     /// A scope without variables.
     pub(crate) fn new(constants: &'a BTreeMap<String, String>) -> Self {
-        Self { constants, texts: BTreeMap::new() }
+        Self { constants, texts: BTreeMap::new(), functions: None }
+    }
+
+    /// A scope in which functions may be called.
+    pub(crate) fn with(constants: &'a BTreeMap<String, String>, functions: &'a Functions) -> Self {
+        Self { functions: Some(functions), ..Self::new(constants) }
+    }
+
+    /// Returns the texts that a block may yield.
+    pub(crate) fn texts_of(&self, block: &Block) -> Vec<Message> {
+        self.of_block(&block.stmts)
     }
 
     /// Forgets a name: another thing has it from here on.
@@ -82,9 +94,15 @@ impl<'a> Scope<'a> {
     pub(crate) fn texts(&self, expression: &Expr) -> Vec<Message> {
         match expression {
             Expr::Block(block) => self.of_block(&block.block.stmts),
-            Expr::Call(call) if is_wrapper(&call.func) => {
-                call.args.first().map(|first| self.texts(first)).unwrap_or_default()
-            }
+            Expr::Call(call) => match called(&call.func).as_str() {
+                "Err" | "Ok" | "Some" | "from" => {
+                    call.args.first().map(|first| self.texts(first)).unwrap_or_default()
+                }
+                name => {
+                    let texts = self.functions.and_then(|functions| functions.texts.get(name));
+                    texts.cloned().unwrap_or_default()
+                }
+            },
             Expr::If(branch) => {
                 let mut texts = self.of_block(&branch.then_branch.stmts);
                 if let Some((_, other)) = &branch.else_branch {
@@ -149,12 +167,12 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn is_wrapper(function: &Expr) -> bool {
+/// Returns the name of what is called; empty where it has none.
+pub(crate) fn called(function: &Expr) -> String {
     match function {
         Expr::Path(path) => {
-            let name = path.path.segments.last().map(|last| last.ident.to_string());
-            name.is_some_and(|name| ["Err", "Ok", "Some", "from"].contains(&name.as_str()))
+            path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default()
         }
-        _ => false,
+        _ => String::new(),
     }
 }
