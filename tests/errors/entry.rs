@@ -94,13 +94,14 @@ fn told(of: &ErrorType, error: &Error, raised: &Raised) -> Vec<(String, Vec<Said
     told.into_iter().collect()
 }
 
-/// Says what to do: the cure of the sources, what the program says, and whose errors it passes on.
+/// Says what to do: what the program says, the cure of the sources, and whose errors it passes on.
 fn cure(of: &ErrorType, error: &Error) -> String {
-    let mut parts: Vec<String> = error.cure.iter().cloned().collect();
+    let mut parts = Vec::new();
     let helps: Vec<String> = error.helps.iter().map(Message::markdown).collect();
     if !helps.is_empty() {
         parts.push(format!("The program says: {}.", helps.join("; or: ")));
     }
+    parts.extend(error.cure.clone());
     let others = error.carries.iter().filter(|name| **name != of.name);
     let links: Vec<String> = others.map(|name| link(name)).collect();
     if !links.is_empty() {

@@ -73,9 +73,8 @@ pub enum HostError {
     },
     /// A value holds NaN, which no reduction may hide.
     ///
-    /// Cure: Look for where it comes from: with `convscope infer --capture LAYER` layer by layer,
-    /// or in the weights. A model in 16-bit floating point that overflows, weights that have
-    /// diverged, or pictures prepared with a standard deviation of nearly 0 do this.
+    /// Cure: A model in 16-bit floating point that overflows, weights that have diverged, or
+    /// pictures prepared with a standard deviation of nearly 0 do this.
     #[error("{value} of case {case} holds NaN")]
     NotANumber {
         /// Name of the value.
@@ -114,8 +113,7 @@ pub enum HostError {
     },
     /// The labels do not fit the model.
     ///
-    /// Cure: Give the labels of this very model: one a class, in its order. A model with 1001
-    /// classes has one for the background, which must have a line too.
+    /// Cure: A model with 1001 classes has one for the background, which must have a line too.
     #[error("{} has {count} labels, but the model has {classes} classes", path.display())]
     LabelCount {
         /// The file of labels.
@@ -178,8 +176,8 @@ pub enum HostError {
     },
     /// A plugin broke the rules of the interface.
     ///
-    /// Cure: Tell the plugin's authors: it crashed, or did what the interface does not allow.
-    /// Results would not be to be trusted, so there are none.
+    /// Cure: It crashed, or did what the interface does not allow. Results would not be to be
+    /// trusted, so there are none.
     #[error("{analysis}: the plugin {what}")]
     Misbehaved {
         /// Full name of the analysis.
@@ -197,7 +195,8 @@ pub enum HostError {
     },
     /// What an analysis handed back does not fit together.
     ///
-    /// Cure: Tell the plugin's authors: arrays, tables and figures must fit together.
+    /// Cure: Arrays, tables and figures must fit together: see [what findings do not
+    /// take](#findingserror).
     #[error("{analysis}: {reason}")]
     BadResult {
         /// Full name of the analysis.
@@ -207,7 +206,7 @@ pub enum HostError {
     },
     /// The session's threads cannot be started.
     ///
-    /// Cure: Give a smaller `--threads`, or raise the limit of processes (`ulimit -u`).
+    /// Cure: A limit of the system's is another cause: `ulimit -u` shows and raises it.
     #[error("cannot start threads: {0}")]
     Threads(#[source] rayon::ThreadPoolBuildError),
     /// A model cannot be loaded.
@@ -308,6 +307,16 @@ impl HostError {
                 "give --memory {}M or more, or use a smaller model or input",
                 needed.div_ceil(1 << 20)
             )),
+            Self::LabelCount { .. } => {
+                Some("give the labels of this very model: one a class, in its order".to_owned())
+            }
+            Self::NotANumber { .. } => {
+                Some("see in which layer it begins: `convscope infer --capture LAYER`".to_owned())
+            }
+            Self::Misbehaved { .. } | Self::BadResult { .. } => {
+                Some("this is a fault of the plugin: tell its authors".to_owned())
+            }
+            Self::Threads(_) => Some("give a smaller --threads".to_owned()),
             Self::Panicked { .. } => {
                 Some("this is a fault of convscope, not yours: please report it".to_owned())
             }

@@ -132,6 +132,7 @@ fn what_is_wrong_with_a_model_or_its_companions_names_the_file() {
     let error = load(&examples("models/squeezenet1_1.onnx"), &options);
     assert_eq!(error.kind(), "invalid_labels");
     assert!(error.to_string().ends_with("two.txt has 2 labels, but the model has 1000 classes"));
+    assert!(error.help().unwrap().ends_with("one a class, in its order"), "{:?}", error.help());
 }
 
 #[test]

@@ -279,6 +279,7 @@ mod tests {
         let tensor = Tensor::new([2, 1], vec![1.0, f32::NAN]).unwrap();
         let error = reduce(&tensor, "fc", Reduction::Argmax, &Spots::Free, 10).unwrap_err();
         assert_eq!(error.to_string(), "fc of case 11 holds NaN");
+        assert!(error.help().unwrap().contains("--capture"), "{:?}", error.help());
         let sums = reduce(&tensor, "fc", Reduction::Sum, &Spots::Free, 10).unwrap();
         assert!(floats(&sums[0])[1].is_nan());
     }

@@ -115,6 +115,7 @@ fn every_way_to_end_badly_has_its_own_message() {
     let error = probe.ends("garbage");
     assert_eq!(error.kind(), "plugin_misbehaved");
     assert!(error.to_string().ends_with("returned 77, which is no status"), "{error}");
+    assert_eq!(error.help().unwrap(), "this is a fault of the plugin: tell its authors");
     let error = probe.ends("silent");
     assert_eq!(error.to_string(), "ends: failed with status 1 and no words");
     let error = probe.ends("words");
@@ -125,6 +126,7 @@ fn every_way_to_end_badly_has_its_own_message() {
     let error = probe.ends("refused");
     assert_eq!(error.kind(), "invalid_result");
     assert!(error.to_string().contains("table `t`: its description"), "{error}");
+    assert_eq!(error.help().unwrap(), "this is a fault of the plugin: tell its authors");
     let error = probe.ends("passes on");
     assert_eq!(error.kind(), "unknown_layer");
     assert_eq!(error.to_string(), "ends: the model has no layer `scors`");
