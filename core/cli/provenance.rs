@@ -49,6 +49,8 @@ pub(crate) fn of<'a>(
     let mut run = Map::new();
     run.insert("started_unix_seconds".to_owned(), json!(started));
     run.insert("seconds".to_owned(), json!(clock.seconds()));
+    run.insert("instruction_set".to_owned(), json!(session.instruction_set()));
+    run.insert("conversions".to_owned(), json!(session.conversions()));
     run.insert("threads".to_owned(), json!(session.threads()));
     run.insert("memory_bytes".to_owned(), json!(session.memory()));
     Provenance {

@@ -36,6 +36,7 @@ pub(crate) fn write(
     json.insert("files".to_owned(), json!(written.files));
     json.insert("warnings".to_owned(), json!(written.warnings));
     json.insert("seconds".to_owned(), json!(clock.seconds()));
+    json.insert("run".to_owned(), json!(provenance.run));
     Ok(Outcome { text, json })
 }
 

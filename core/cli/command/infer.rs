@@ -60,6 +60,8 @@ pub(crate) fn execute(
     let bound = model.bound().values().map(|name| json!(name)).collect();
     json.insert("bound".to_owned(), Value::Array(bound));
     json.insert("cpu_seconds".to_owned(), json!(seconds));
+    json.insert("instruction_set".to_owned(), json!(session.instruction_set()));
+    json.insert("conversions".to_owned(), json!(session.conversions()));
     Ok(Outcome { text: lines.concat(), json })
 }
 

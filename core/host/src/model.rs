@@ -11,7 +11,7 @@ use convscope_data::{ContentHash, Labels, Preprocessing, Preset, card_of, read_l
 use convscope_onnx::{Constant, InputLayout, LoadOptions};
 use convscope_protocol::ModelDescription;
 use convscope_runtime::network::ValueId;
-use convscope_runtime::{Network, Shape};
+use convscope_runtime::{Backend, Network, Shape};
 
 use crate::{HostError, translate};
 
@@ -184,6 +184,14 @@ impl Model {
     /// Returns what is known about the model.
     pub fn description(&self) -> &ModelDescription {
         &self.description
+    }
+
+    /// Brings the filters to where the backend computes.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    pub(crate) fn placed(self, backend: &dyn Backend) -> Result<Self, HostError> {
+        Ok(Self { network: self.network.placed(backend)?, ..self })
     }
 
     /// Returns the network.

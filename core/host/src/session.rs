@@ -8,7 +8,7 @@ use convscope_abi::CsStatus;
 use convscope_data::Preset;
 use convscope_protocol::Findings;
 use convscope_protocol::findings::Origin;
-use convscope_runtime::{Backend, CpuBackend};
+use convscope_runtime::{Backend, CpuBackend, Isa};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::HostError;
@@ -48,7 +48,7 @@ impl Session {
     /// Starts a session.
     ///
     /// # Errors
-    /// Fails when threads cannot be started.
+    /// Fails when threads cannot be started, or `CONVSCOPE_ISA` names what this processor lacks.
     pub fn new(options: SessionOptions, registry: Registry) -> Result<Self, HostError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(options.threads.unwrap_or(0))
@@ -56,7 +56,8 @@ impl Session {
             .build()
             .map_err(HostError::Threads)?;
         let memory = options.memory.unwrap_or_else(default_budget);
-        Ok(Self { options, registry, backend: CpuBackend::new(), pool, memory })
+        let backend = CpuBackend::with_isa(Isa::detect()?);
+        Ok(Self { options, registry, backend, pool, memory })
     }
 
     /// Returns the plugins.
@@ -72,6 +73,17 @@ impl Session {
     /// Returns the name of the backend.
     pub fn backend(&self) -> &str {
         self.backend.name()
+    }
+
+    /// Returns the name of the instruction set that the kernels use.
+    pub fn instruction_set(&self) -> &'static str {
+        self.backend.isa().name()
+    }
+
+    /// Counts the calls of kernels that the fast backend lacks and the plain one computed, by the
+    /// kernel's name.
+    pub fn conversions(&self) -> BTreeMap<&'static str, u64> {
+        self.backend.conversions()
     }
 
     /// Returns the bytes that may be used.
@@ -90,7 +102,8 @@ impl Session {
     /// Fails when one of them cannot be read or does not fit the others.
     pub fn load_model(&self, path: &Path, options: &ModelOptions) -> Result<Arc<Model>, HostError> {
         let preset = self.options.preprocess;
-        Ok(Arc::new(Model::load(path, options, preset, Weights::Loaded)?))
+        let model = Model::load(path, options, preset, Weights::Loaded)?;
+        Ok(Arc::new(model.placed(&self.backend)?))
     }
 
     /// Loads all of a model but its weights: its layers, their names and shapes, its card and its

@@ -149,7 +149,8 @@ mod tests {
         let request = ForwardRequest { captures, interventions: &[], keep: Keep::Output };
         let picture = Tensor::new([1, 3, 1, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
         let trace = network.forward(&CpuBackend::new(), &[picture], &request).unwrap();
-        let output = trace.value(captures[0]).unwrap().values().unwrap().to_vec();
+        let output =
+            trace.value(captures[0]).unwrap().to_host().unwrap().values().unwrap().to_vec();
         assert_eq!(output, [0.0 + 10.0 + 200.0, 1.0 + 20.0 + 300.0]);
     }
 

@@ -40,7 +40,7 @@ fn check(name: &str, absent: &[&str], more: &[&str]) {
             assert!(model.find(path).is_err(), "{name}: {path}");
             continue;
         }
-        let value = trace.value(model.find(path).unwrap()).unwrap();
+        let value = trace.value(model.find(path).unwrap()).unwrap().to_host().unwrap();
         let (actual, expected) = (value.values().unwrap(), numbers(expected));
         assert_eq!(actual.len(), expected.len(), "{name}: {path}");
         let same = actual.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-5);

@@ -44,6 +44,7 @@ fn differs(model: &LoadedModel, trace: &Trace, case: &Value) -> Option<String> {
         .unwrap();
     let pairs = [("value", output), ("gradient", &carried[0])];
     pairs.into_iter().find_map(|(what, actual)| {
+        let actual = actual.to_host().unwrap();
         let (actual, expected) = (actual.values().unwrap(), numbers(&case[what]));
         assert_eq!(actual.len(), expected.len(), "{name}: {what}");
         let largest = expected.iter().fold(1.0_f32, |largest, value| largest.max(value.abs()));

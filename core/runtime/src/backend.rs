@@ -1,13 +1,19 @@
 //! What a compute backend must be able to do.
 
+mod axis;
 mod binary;
 pub mod cpu;
+mod filtering;
+mod operand;
+pub mod plain;
 mod unary;
+mod units;
 
 use std::fmt::Debug;
 
 pub use binary::{Binary, Side};
-pub use cpu::CpuBackend;
+pub use cpu::{CpuBackend, Isa};
+pub use plain::PlainBackend;
 pub use unary::Unary;
 
 use crate::{BackendError, Shape, Tensor, Window};
@@ -105,6 +111,15 @@ pub trait Backend: Debug + Send + Sync {
     /// # Errors
     /// Fails when the device does.
     fn upload(&self, tensor: &Tensor) -> Computed;
+
+    /// Brings the filters of a layer to the backend's memory for good, where it may also keep what
+    /// it packs them into. Filters that are there already stay as they are.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    fn upload_filters(&self, filters: &Tensor) -> Computed {
+        self.upload(filters)
+    }
 
     /// Correlates maps with filters (the machine-learning convolution).
     ///

@@ -60,6 +60,18 @@ pub enum BackendError {
         /// What was asked for, in words.
         kernel: String,
     },
+    /// The variable `CONVSCOPE_ISA` asks for kernels that there are not, or that this processor
+    /// cannot run.
+    ///
+    /// Cure: Unset the variable, and the best kernels for this processor are used; or set it to one
+    /// of those that the message lists.
+    #[error("CONVSCOPE_ISA asks for {wanted}; this processor has kernels for {available}")]
+    InstructionSet {
+        /// What the variable says.
+        wanted: String,
+        /// What there is.
+        available: String,
+    },
     /// The device failed or vanished.
     ///
     /// Cure: Run it again. If the device stays lost, compute on the CPU's backend, the only one

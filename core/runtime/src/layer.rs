@@ -32,6 +32,7 @@ mod transposed_convolution;
 mod transposition;
 
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 pub use addition::Addition;
 pub use average_pooling::AveragePooling;
@@ -319,7 +320,19 @@ pub trait Layer: Debug + Send + Sync {
     /// Counts the work of one forward pass; nothing for inputs that do not fit.
     fn work(&self, inputs: &[&Shape]) -> Work;
 
-    /// Returns a parameter by its name, `weight` or `bias` among them.
+    /// Returns the same layer with its filters where the backend computes, if it has any.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    fn placed(
+        &self,
+        _backend: &dyn Backend,
+    ) -> Result<Option<Arc<dyn LayerInversion>>, LayerError> {
+        Ok(None)
+    }
+
+    /// Returns a parameter by its name, `weight` or `bias` among them. One that was placed on a
+    /// device must be read back for its values.
     fn parameter(&self, _name: &str) -> Option<&Tensor> {
         None
     }

@@ -17,7 +17,7 @@ pub use field::Field;
 pub use forward::{ForwardRequest, Trace};
 pub use intervention::{Edit, Intervention};
 
-use crate::{LayerError, LayerInversion, Shape, Tensor};
+use crate::{Backend, LayerError, LayerInversion, Shape, Tensor};
 
 /// A value of a network: an input, a constant, or the output of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -232,6 +232,21 @@ impl Network {
     /// Returns the outputs, in the model's order.
     pub fn outputs(&self) -> &[ValueId] {
         &self.outputs
+    }
+
+    /// Returns the network with its filters where the backend computes: what it packs them into is
+    /// then made once.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    pub fn placed(mut self, backend: &dyn Backend) -> Result<Self, NetworkError> {
+        for node in &mut self.nodes {
+            let failed = |source| NetworkError::Layer { name: node.name.clone(), source };
+            if let Some(placed) = node.layer.placed(backend).map_err(failed)? {
+                node.layer = placed;
+            }
+        }
+        Ok(self)
     }
 
     /// Finds a value by its own name, the name of the layer that makes it, or an alias.

@@ -41,6 +41,7 @@ fn numbers(seed: u64, shape: impl Into<Shape>) -> Tensor {
 }
 
 fn scalar_product(a: &Tensor, b: &Tensor) -> f64 {
+    let [a, b] = [a, b].map(|tensor| tensor.to_host().unwrap());
     let pairs = a.values().unwrap().iter().zip(b.values().unwrap());
     pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }

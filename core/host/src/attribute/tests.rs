@@ -113,7 +113,8 @@ fn a_start_holds_one_its_activation_or_a_number() {
     let relu2 = bench.network.find("relu2").unwrap();
     let request = ForwardRequest { captures: &[relu2], ..ForwardRequest::default() };
     let trace = bench.network.forward(&bench.backend, &[image], &request).unwrap();
-    let activation = trace.value(relu2).unwrap().values().unwrap()[place];
+    let activation = trace.value(relu2).unwrap().to_host().unwrap();
+    let activation = activation.values().unwrap()[place];
     assert_eq!(with(Amount::Activation)[place].to_bits(), activation.to_bits());
 }
 

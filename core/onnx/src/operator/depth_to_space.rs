@@ -84,7 +84,7 @@ mod tests {
         let captures = network.outputs();
         let request = ForwardRequest { captures, interventions: &[], keep: Keep::Output };
         let trace = network.forward(&CpuBackend::new(), &[input], &request).unwrap();
-        trace.value(captures[0]).unwrap().values().unwrap().to_vec()
+        trace.value(captures[0]).unwrap().to_host().unwrap().values().unwrap().to_vec()
     }
 
     #[test]

@@ -124,7 +124,7 @@ mod tests {
             let request = ForwardRequest { captures, ..ForwardRequest::default() };
             let input = [Tensor::filled([1, 3, 8, 8], x)];
             let trace = network.forward(&CpuBackend::new(), &input, &request).unwrap();
-            trace.value(captures[0]).unwrap().values().unwrap()[0]
+            trace.value(captures[0]).unwrap().to_host().unwrap().values().unwrap()[0]
         });
         (kind, values)
     }

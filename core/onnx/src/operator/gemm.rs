@@ -139,7 +139,7 @@ mod tests {
             let captures = &[network.find("n").unwrap()];
             let request = ForwardRequest { captures, ..ForwardRequest::default() };
             let trace = network.forward(&CpuBackend::new(), &[input], &request).unwrap();
-            trace.value(captures[0]).unwrap().values().unwrap().to_vec()
+            trace.value(captures[0]).unwrap().to_host().unwrap().values().unwrap().to_vec()
         };
         assert_eq!(output(1.0), [8.0; 6]);
         assert_eq!(output(-0.5), [5.0; 6]);

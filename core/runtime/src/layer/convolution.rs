@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, filters, operand};
 use crate::{Backend, ConvolutionGeometry, Epilogue, LayerError, Rounding, Shape, Tensor};
 
@@ -102,6 +104,11 @@ impl Layer for Convolution {
                 Work::count(inputs, &output, multiply_adds, weights + biases)
             },
         )
+    }
+
+    fn placed(&self, backend: &dyn Backend) -> Result<Option<Arc<dyn LayerInversion>>, LayerError> {
+        let weight = backend.upload_filters(&self.weight)?;
+        Ok(Some(Arc::new(Self { weight, ..self.clone() })))
     }
 
     fn parameter(&self, name: &str) -> Option<&Tensor> {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, filters, operand};
 use crate::{Backend, Binary, ConvolutionGeometry, Epilogue, LayerError, Shape, Tensor};
 
@@ -108,6 +110,11 @@ impl Layer for TransposedConvolution {
                 Work::count(inputs, &output, cells.saturating_mul(taps), weights + biases)
             },
         )
+    }
+
+    fn placed(&self, backend: &dyn Backend) -> Result<Option<Arc<dyn LayerInversion>>, LayerError> {
+        let weight = backend.upload_filters(&self.weight)?;
+        Ok(Some(Arc::new(Self { weight, ..self.clone() })))
     }
 
     fn parameter(&self, name: &str) -> Option<&Tensor> {

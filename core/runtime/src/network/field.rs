@@ -171,7 +171,7 @@ mod tests {
         let captures = network.outputs();
         let request = ForwardRequest { captures, interventions: &[], keep: Keep::Output };
         let trace = network.forward(&CpuBackend::new(), &[images], &request).unwrap();
-        let output = trace.value(captures[0]).unwrap();
+        let output = trace.value(captures[0]).unwrap().to_host().unwrap();
         let each = output.shape().volume() / output.shape().batch();
         let of = |image: usize| output.values().unwrap()[image * each + unit].to_bits();
         let sees = |pixel: &usize| (1..3).any(|change| of(3 * pixel + change) != of(3 * pixel));

@@ -79,7 +79,7 @@ pub(super) fn node(network: &Network, name: &str) -> NodeId {
 }
 
 pub(super) fn bits(tensor: &Tensor) -> Vec<u32> {
-    tensor.values().unwrap().iter().map(|value| value.to_bits()).collect()
+    tensor.to_host().unwrap().values().unwrap().iter().map(|value| value.to_bits()).collect()
 }
 
 pub(super) fn row(tensor: &Tensor, row: usize) -> Tensor {

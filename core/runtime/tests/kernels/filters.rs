@@ -34,7 +34,12 @@ fn convolution_is_a_sum_over_taps_and_channels() {
         let output = CpuBackend::new()
             .convolution(&input, &filters, None, &geometry, Epilogue::None)
             .unwrap();
-        assert_close(output.values().unwrap(), &expected, 1e-6, &format!("{window:?}"));
+        assert_close(
+            output.to_host().unwrap().values().unwrap(),
+            &expected,
+            1e-6,
+            &format!("{window:?}"),
+        );
     }
 }
 
@@ -66,7 +71,7 @@ fn every_signal_cell_is_spread_over_its_window() {
         let carried =
             backend.transposed_convolution(&signal, &filters, &geometry, &restored).unwrap();
         // The adjoint's column is the convolution's row: what each input cell does to this output.
-        for (index, value) in carried.values().unwrap().iter().enumerate() {
+        for (index, value) in carried.to_host().unwrap().values().unwrap().iter().enumerate() {
             let mut unit = vec![0.0; 2 * 49];
             unit[index] = 1.0;
             let unit = Tensor::new([1, 2, 7, 7], unit).unwrap();
@@ -85,7 +90,7 @@ fn cells_that_no_window_touches_stay_zero() {
     let restored = CpuBackend::new()
         .transposed_convolution(&signal, &filters, &geometry, &Shape::from([1, 1, 7, 7]))
         .unwrap();
-    for (index, &value) in restored.values().unwrap().iter().enumerate() {
+    for (index, &value) in restored.to_host().unwrap().values().unwrap().iter().enumerate() {
         let touched = [index / 7, index % 7].iter().all(|&place| place < 6 && place % 3 < 2);
         assert!((value > 0.0) == touched, "{index}: {value}");
     }
@@ -106,7 +111,7 @@ fn bias_comes_after_the_sum_and_the_rectifier_after_the_bias() {
             let output = CpuBackend::new()
                 .convolution(&input, &filters, Some(&bias), &geometry, epilogue)
                 .unwrap();
-            assert_close(output.values().unwrap(), &expected, 1e-6, "bias");
+            assert_close(output.to_host().unwrap().values().unwrap(), &expected, 1e-6, "bias");
         }
     }
 }
@@ -118,7 +123,7 @@ fn deep_maps_are_summed_in_several_panels() {
     let backend = CpuBackend::new();
     let output = backend.convolution(&input, &filters, None, &geometry, Epilogue::None).unwrap();
     let expected = convolution(&input, &filters, &geometry);
-    assert_close(output.values().unwrap(), &expected, 1e-6, "deep");
+    assert_close(output.to_host().unwrap().values().unwrap(), &expected, 1e-6, "deep");
 }
 
 #[test]
@@ -164,7 +169,7 @@ fn a_kernel_larger_than_its_map_works_with_padding() {
     let output = backend.convolution(&input, &filters, None, &geometry, Epilogue::None).unwrap();
     assert_eq!(output.shape(), &Shape::from([1, 70, 1, 1]));
     assert_close(
-        output.values().unwrap(),
+        output.to_host().unwrap().values().unwrap(),
         &convolution(&input, &filters, &geometry),
         1e-6,
         "one cell",
@@ -180,6 +185,7 @@ fn a_nan_reaches_only_the_outputs_that_see_it() {
     let output = CpuBackend::new()
         .convolution(&input, &Tensor::filled([1, 1, 3, 3], 1.0), None, &geometry, Epilogue::Rectify)
         .unwrap();
+    let output = output.to_host().unwrap();
     let values = output.values().unwrap();
     assert!(values[0].is_nan());
     assert!(values[1..].iter().all(|value| !value.is_nan()));

@@ -7,7 +7,7 @@ it, and the derivative that torch's autograd gives there.
 
     python core/runtime/tests/kernels/functions.py fit
 
-prints the coefficients of erfc in src/backend/cpu/transcendental.rs: a polynomial of degree 8 in
+prints the coefficients of erfc in src/backend/plain/transcendental.rs: a polynomial of degree 8 in
 t = 1 / (1 + x / 2) that approximates exp(x^2) erfc(x) / t, fitted so that its largest relative error
 is small, for every x that a float's erfc is above zero for. Made with numpy 2 and mpmath 1.3.0.
 """

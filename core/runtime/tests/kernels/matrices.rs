@@ -112,8 +112,8 @@ fn every_function_of_one_value_does_what_it_says() {
     let input = Tensor::new([4], vec![-2.0, 0.5, 8.0, f32::NAN]).unwrap();
     let apply = |function| {
         let output = CpuBackend::new().unary(function, &input).unwrap();
-        assert!(output.values().unwrap()[3].is_nan(), "{function:?} hides NaN");
-        output.values().unwrap()[..3].to_vec()
+        assert!(output.to_host().unwrap().values().unwrap()[3].is_nan(), "{function:?} hides NaN");
+        output.to_host().unwrap().values().unwrap()[..3].to_vec()
     };
     assert_eq!(apply(Unary::Rectify), [0.0, 0.5, 8.0]);
     assert_eq!(apply(Unary::Clip { low: 0.0, high: 6.0 }), [0.0, 0.5, 6.0]);
@@ -216,7 +216,7 @@ fn channels_are_scaled_and_shifted() {
                     f64::from(x) * f64::from(scale.values().unwrap()[channel]) + f64::from(add)
                 })
                 .collect();
-            assert_close(output.values().unwrap(), &expected, 1e-6, "affine");
+            assert_close(output.to_host().unwrap().values().unwrap(), &expected, 1e-6, "affine");
         }
     }
 }

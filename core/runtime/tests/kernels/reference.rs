@@ -90,6 +90,7 @@ pub(super) fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64, wha
 
 /// Sums products in double precision.
 pub(super) fn scalar_product(a: &Tensor, b: &Tensor) -> f64 {
+    let [a, b] = [a, b].map(|tensor| tensor.to_host().unwrap());
     let pairs = a.values().unwrap().iter().zip(b.values().unwrap());
     pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }

@@ -35,7 +35,12 @@ fn responses_are_divided_by_those_of_their_neighbours() {
     for form in forms() {
         let output = CpuBackend::new().response_normalization(&input, &form).unwrap();
         let expected = normalized(&wide, 7, &form);
-        assert_close(output.values().unwrap(), &expected, 1e-6, &format!("{form:?}"));
+        assert_close(
+            output.to_host().unwrap().values().unwrap(),
+            &expected,
+            1e-6,
+            &format!("{form:?}"),
+        );
     }
 }
 
@@ -48,7 +53,11 @@ fn the_adjoint_is_the_derivative() {
             CpuBackend::new().response_normalization_adjoint(&signal, &input, &form).unwrap();
         let weighted = |values: &[f64]| -> f64 {
             let outputs = normalized(values, 7, &form);
-            outputs.iter().zip(signal.values().unwrap()).map(|(y, &g)| y * f64::from(g)).sum()
+            outputs
+                .iter()
+                .zip(signal.to_host().unwrap().values().unwrap())
+                .map(|(y, &g)| y * f64::from(g))
+                .sum()
         };
         let expected: Vec<f64> = (0..wide.len())
             .map(|index| {
@@ -60,7 +69,12 @@ fn the_adjoint_is_the_derivative() {
                 (at(1e-5) - at(-1e-5)) / 2e-5
             })
             .collect();
-        assert_close(carried.values().unwrap(), &expected, 2e-6, &format!("{form:?}"));
+        assert_close(
+            carried.to_host().unwrap().values().unwrap(),
+            &expected,
+            2e-6,
+            &format!("{form:?}"),
+        );
     }
 }
 

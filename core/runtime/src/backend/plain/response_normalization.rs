@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::operand::{incompatible, maps, require, zeros};
-use super::units::{for_each_chunk, for_each_chunk_pair};
+use crate::backend::operand::{incompatible, maps, require, zeros};
+use crate::backend::units::{for_each_chunk, for_each_chunk_pair};
 use crate::{Computed, ResponseNormalization, Tensor};
 
 /// Normalizes responses; see

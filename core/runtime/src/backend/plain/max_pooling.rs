@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::axis::Axis;
 use super::lines::pick;
-use super::operand::{incompatible, maps, require, zeros};
-use super::units::{for_each_chunk, for_each_chunk_pair};
+use crate::backend::axis::Axis;
+use crate::backend::operand::{incompatible, maps, require, zeros};
+use crate::backend::units::{for_each_chunk, for_each_chunk_pair};
 use crate::{Computed, Overlap, Shape, Tensor, Window};
 
 /// Takes the maximum of every window; see [`Backend::max_pooling`](crate::Backend::max_pooling).

@@ -1,10 +1,10 @@
 //! Convolution in which every filter sees one channel, and its adjoint, row by row.
 
 use super::convolution::Finish;
-use super::filtering::Filtering;
 use super::lines::{gather, spread};
 use super::scratch::ScratchPool;
-use super::units::for_each_chunk;
+use crate::backend::filtering::Filtering;
+use crate::backend::units::for_each_chunk;
 
 /// Correlates every channel with its own filters.
 pub(super) fn convolution(

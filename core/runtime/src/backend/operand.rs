@@ -3,7 +3,7 @@
 use crate::{BackendError, Computed, Shape};
 
 /// Makes the error of a kernel whose operands do not fit.
-pub(super) fn incompatible(
+pub(in crate::backend) fn incompatible(
     kernel: &'static str,
     expected: impl Into<String>,
     actual: &Shape,
@@ -12,14 +12,14 @@ pub(super) fn incompatible(
 }
 
 /// Reads a shape as `[batch, channel, height, width]`.
-pub(super) fn maps(kernel: &'static str, shape: &Shape) -> Computed<[usize; 4]> {
+pub(in crate::backend) fn maps(kernel: &'static str, shape: &Shape) -> Computed<[usize; 4]> {
     shape
         .as_maps()
         .ok_or_else(|| incompatible(kernel, "maps [batch, channel, height, width]", shape))
 }
 
 /// Refuses a shape that is not the expected one.
-pub(super) fn require(
+pub(in crate::backend) fn require(
     kernel: &'static str,
     what: &str,
     actual: &Shape,
@@ -32,7 +32,11 @@ pub(super) fn require(
 }
 
 /// Refuses an axis that a shape does not have.
-pub(super) fn require_axis(kernel: &'static str, shape: &Shape, axis: usize) -> Computed<()> {
+pub(in crate::backend) fn require_axis(
+    kernel: &'static str,
+    shape: &Shape,
+    axis: usize,
+) -> Computed<()> {
     if axis < shape.rank() {
         return Ok(());
     }
@@ -43,7 +47,7 @@ pub(super) fn require_axis(kernel: &'static str, shape: &Shape, axis: usize) -> 
 ///
 /// # Errors
 /// Fails when no memory could hold so many.
-pub(super) fn zeros(kernel: &'static str, shape: &Shape) -> Computed<Vec<f32>> {
+pub(in crate::backend) fn zeros(kernel: &'static str, shape: &Shape) -> Computed<Vec<f32>> {
     let bytes = shape.volume().checked_mul(size_of::<f32>());
     match bytes {
         Some(bytes) if isize::try_from(bytes).is_ok() => Ok(vec![0.0; shape.volume()]),

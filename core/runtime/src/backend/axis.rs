@@ -9,7 +9,7 @@ use crate::{Computed, Shape, Window};
 ///
 /// All numbers are known to be so small that products of them cannot overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Axis {
+pub(in crate::backend) struct Axis {
     /// Cells of the map.
     pub size: usize,
     /// Number of outputs.
@@ -29,7 +29,7 @@ impl Axis {
     ///
     /// # Errors
     /// Fails when a number is zero or out of range.
-    pub(super) fn both(
+    pub(in crate::backend) fn both(
         kernel: &'static str,
         window: &Window,
         size: [usize; 2],
@@ -60,7 +60,7 @@ impl Axis {
     }
 
     /// Returns the taps of an output that lie on the map.
-    pub(super) fn taps(&self, output: usize) -> Range<usize> {
+    pub(in crate::backend) fn taps(&self, output: usize) -> Range<usize> {
         let start = output * self.stride;
         let [before, _] = self.padding;
         let first = before.saturating_sub(start).div_ceil(self.dilation).min(self.kernel);
@@ -69,14 +69,14 @@ impl Axis {
     }
 
     /// Counts the taps of an output that lie on the map or its padding.
-    pub(super) fn padded_taps(&self, output: usize) -> usize {
+    pub(in crate::backend) fn padded_taps(&self, output: usize) -> usize {
         let [before, behind] = self.padding;
         let room = (self.size + before + behind).saturating_sub(output * self.stride);
         room.div_ceil(self.dilation).min(self.kernel)
     }
 
     /// Returns the outputs for which a tap lies on the map.
-    pub(super) fn outputs_of(&self, tap: usize) -> Range<usize> {
+    pub(in crate::backend) fn outputs_of(&self, tap: usize) -> Range<usize> {
         let offset = tap * self.dilation;
         let [before, _] = self.padding;
         let first = before.saturating_sub(offset).div_ceil(self.stride).min(self.outputs);
@@ -85,12 +85,12 @@ impl Axis {
     }
 
     /// Returns the cell under a tap of an output, which must lie on the map.
-    pub(super) fn cell(&self, output: usize, tap: usize) -> usize {
+    pub(in crate::backend) fn cell(&self, output: usize, tap: usize) -> usize {
         output * self.stride + tap * self.dilation - self.padding[0]
     }
 
     /// Says whether outputs and cells are the same: one tap, no step, no padding.
-    pub(super) fn is_pointwise(&self) -> bool {
+    pub(in crate::backend) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == [0, 0]
     }
 }

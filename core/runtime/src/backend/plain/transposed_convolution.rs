@@ -2,12 +2,12 @@
 //! overlap.
 
 use super::depthwise;
-use super::filtering::Filtering;
 use super::gemm_call::{Destination, Extents, Matrix, multiply};
 use super::lines::spread;
-use super::operand::{require, zeros};
 use super::scratch::{Scratch, ScratchPool};
-use super::units::for_each_unit;
+use crate::backend::filtering::Filtering;
+use crate::backend::operand::{require, zeros};
+use crate::backend::units::for_each_unit;
 use crate::{Computed, ConvolutionGeometry, Shape, Tensor};
 
 const KERNEL: &str = "transposed_convolution";

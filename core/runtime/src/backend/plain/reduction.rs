@@ -1,7 +1,7 @@
 //! Sums and maxima over axes.
 
-use super::operand::{require_axis, zeros};
-use super::units::for_each_chunk;
+use crate::backend::operand::{require_axis, zeros};
+use crate::backend::units::for_each_chunk;
 use crate::{Computed, Shape, Tensor};
 
 /// Partial sums that run side by side along a contiguous axis.

@@ -1,7 +1,7 @@
 //! Zero mean and unit variance over the trailing axes, and the adjoint.
 
-use super::operand::{require, require_axis, zeros};
-use super::units::for_each_unit;
+use crate::backend::operand::{require, require_axis, zeros};
+use crate::backend::units::for_each_unit;
 use crate::{Computed, Shape, Tensor};
 
 /// Standardizes the elements of the axes from `axis` on together; see

@@ -1,6 +1,6 @@
 //! Joining and cutting tensors along an axis.
 
-use super::operand::{incompatible, require_axis};
+use crate::backend::operand::{incompatible, require_axis};
 use crate::{BackendError, Computed, Element, Shape, Tensor};
 
 /// Joins tensors along an axis; see [`Backend::concatenation`](crate::Backend::concatenation).

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::axis::Axis;
 use super::lines::{gather, spread};
 use super::max_pooling::require_cells;
-use super::operand::{maps, require, zeros};
-use super::units::for_each_chunk;
+use crate::backend::axis::Axis;
+use crate::backend::operand::{maps, require, zeros};
+use crate::backend::units::for_each_chunk;
 use crate::{Computed, Divisor, Shape, Tensor, Window};
 
 /// Averages every window; see [`Backend::average_pooling`](crate::Backend::average_pooling).

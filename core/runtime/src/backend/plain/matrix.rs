@@ -1,8 +1,8 @@
 //! Products of matrices.
 
 use super::gemm_call::{Destination, Extents, Matrix, multiply};
-use super::operand::{incompatible, zeros};
-use super::units::{for_each_chunk, for_each_unit};
+use crate::backend::operand::{incompatible, zeros};
+use crate::backend::units::{for_each_chunk, for_each_unit};
 use crate::{Computed, Orientation, Shape, Tensor};
 
 const KERNEL: &str = "matrix_product";

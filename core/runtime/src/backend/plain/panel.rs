@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::filtering::Filtering;
 use super::lines::pick;
+use crate::backend::filtering::Filtering;
 
 /// Columns that the matrix product's innermost loop takes at once.
 const LANES: usize = 8;

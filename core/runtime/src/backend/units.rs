@@ -9,12 +9,12 @@ const WORTH_SHARING: usize = 1 << 14;
 const HEAVY_ENOUGH: usize = 1 << 20;
 
 /// Results a unit of cheap element-wise work computes.
-pub(super) const CHEAP_UNIT: usize = 1 << 14;
+pub(in crate::backend) const CHEAP_UNIT: usize = 1 << 14;
 
 /// Computes every chunk of `length` results by itself; `work` is given its number.
 ///
 /// Which thread computes a chunk does not matter, since chunks share nothing.
-pub(super) fn for_each_chunk<T: Send>(
+pub(in crate::backend) fn for_each_chunk<T: Send>(
     results: &mut [T],
     length: usize,
     work: impl Fn(usize, &mut [T]) + Send + Sync,
@@ -32,7 +32,7 @@ pub(super) fn for_each_chunk<T: Send>(
 }
 
 /// Computes the chunks of two arrays of results side by side.
-pub(super) fn for_each_chunk_pair<T: Send, U: Send>(
+pub(in crate::backend) fn for_each_chunk_pair<T: Send, U: Send>(
     first: &mut [T],
     second: &mut [U],
     length: usize,
@@ -56,7 +56,7 @@ pub(super) fn for_each_chunk_pair<T: Send, U: Send>(
 }
 
 /// Works off a list of units, which take `multiply_adds` each image and group.
-pub(super) fn for_each_unit<T: Send>(
+pub(in crate::backend) fn for_each_unit<T: Send>(
     units: Vec<T>,
     multiply_adds: usize,
     work: impl Fn(T) + Send + Sync,

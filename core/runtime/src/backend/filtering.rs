@@ -7,7 +7,7 @@ use crate::{Computed, ConvolutionGeometry, Shape};
 
 /// A convolution whose shapes fit each other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Filtering {
+pub(in crate::backend) struct Filtering {
     /// Images.
     pub batch: usize,
     /// Groups of channels that do not see each other.
@@ -26,7 +26,7 @@ impl Filtering {
     ///
     /// # Errors
     /// Fails when they do not fit.
-    pub(super) fn new(
+    pub(in crate::backend) fn new(
         kernel: &'static str,
         input: &Shape,
         filters: &Shape,
@@ -56,40 +56,40 @@ impl Filtering {
     }
 
     /// Counts the taps of a filter in one channel.
-    pub(super) fn taps(&self) -> usize {
+    pub(in crate::backend) fn taps(&self) -> usize {
         self.axes[0].kernel * self.axes[1].kernel
     }
 
     /// Counts the cells of an input map.
-    pub(super) fn input_cells(&self) -> usize {
+    pub(in crate::backend) fn input_cells(&self) -> usize {
         self.axes[0].size * self.axes[1].size
     }
 
     /// Counts the cells of an output map.
-    pub(super) fn output_cells(&self) -> usize {
+    pub(in crate::backend) fn output_cells(&self) -> usize {
         self.axes[0].outputs * self.axes[1].outputs
     }
 
     /// Returns the shape of the result of the convolution.
-    pub(super) fn output_shape(&self) -> Shape {
+    pub(in crate::backend) fn output_shape(&self) -> Shape {
         let [rows, columns] = self.axes;
         Shape::from([self.batch, self.groups * self.filters, rows.outputs, columns.outputs])
     }
 
     /// Counts the multiply-adds of one image and group; saturates.
-    pub(super) fn multiply_adds(&self) -> usize {
+    pub(in crate::backend) fn multiply_adds(&self) -> usize {
         [self.filters, self.channels, self.taps(), self.output_cells()]
             .into_iter()
             .fold(1, usize::saturating_mul)
     }
 
     /// Says whether the cells of input and output are the same.
-    pub(super) fn is_pointwise(&self) -> bool {
+    pub(in crate::backend) fn is_pointwise(&self) -> bool {
         self.axes.iter().all(Axis::is_pointwise)
     }
 
     /// Says whether every filter sees one channel only.
-    pub(super) fn is_depthwise(&self) -> bool {
+    pub(in crate::backend) fn is_depthwise(&self) -> bool {
         self.channels == 1 && self.groups > 1
     }
 }

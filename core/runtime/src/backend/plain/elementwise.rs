@@ -1,8 +1,8 @@
 //! Functions of single elements and of pairs, and scales of channels.
 
 use super::functions::{BinaryVisitor, UnaryVisitor, of_one, of_two};
-use super::operand::{incompatible, require, zeros};
-use super::units::{CHEAP_UNIT, for_each_chunk};
+use crate::backend::operand::{incompatible, require, zeros};
+use crate::backend::units::{CHEAP_UNIT, for_each_chunk};
 use crate::{Binary, Computed, Shape, Side, Tensor, Unary};
 
 /// Applies a function to every element; see [`Backend::unary`](crate::Backend::unary).

@@ -1,0 +1,132 @@
+//! Memory that begins at a cache line and is used again.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+/// Bytes of idle memory that a pool keeps at most.
+const IDLE: usize = 256 << 20;
+
+/// Memory that was used and waits to be used again. Fresh memory costs a page fault every 4 KiB,
+/// which takes as long as some kernels.
+#[derive(Clone, Default)]
+pub(super) struct Pool(Arc<Mutex<Vec<Vec<f32>>>>);
+
+impl Pool {
+    /// Lends room for so many numbers. What they are is left over from earlier use.
+    pub(super) fn take(&self, length: usize) -> Buffer {
+        let needed = length + LINE;
+        let fits = |values: &Vec<f32>| values.len() >= needed && values.len() / 2 <= needed;
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = idle
+            .iter()
+            .enumerate()
+            .filter(|(_, values)| fits(values))
+            .min_by_key(|(_, values)| values.len())
+            .map(|(index, _)| index);
+        let values = found.map(|index| idle.remove(index));
+        drop(idle);
+        let values = values.unwrap_or_else(|| vec![0.0; needed]);
+        Buffer { start: aligned(&values), values, length, pool: self.clone() }
+    }
+
+    /// Lends zeros.
+    pub(super) fn zeros(&self, length: usize) -> Buffer {
+        let mut buffer = self.take(length);
+        buffer.fill(0.0);
+        buffer
+    }
+
+    fn give_back(&self, values: Vec<f32>) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(values);
+        let mut bytes: usize = idle.iter().map(|values| values.len() * size_of::<f32>()).sum();
+        // The oldest go first.
+        while bytes > IDLE {
+            bytes -= idle.remove(0).len() * size_of::<f32>();
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+/// Returns the first number that lies at the beginning of a cache line.
+fn aligned(values: &[f32]) -> usize {
+    values.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE)
+}
+
+/// Numbers that begin at a cache line; goes back to its pool when dropped.
+pub(super) struct Buffer {
+    values: Vec<f32>,
+    start: usize,
+    length: usize,
+    pool: Pool,
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[self.start..self.start + self.length]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.start..self.start + self.length]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.values));
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_begin_at_a_cache_line_and_are_used_again() {
+        let pool = Pool::default();
+        let first = pool.take(1000);
+        let address = first.as_ptr();
+        assert_eq!(address.align_offset(64), 0);
+        let second = pool.take(1000);
+        assert_ne!(second.as_ptr(), address);
+        drop(first);
+        assert_eq!(pool.take(990).as_ptr(), address);
+        assert!(pool.zeros(990).iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn a_large_buffer_is_not_spent_on_a_small_request() {
+        let pool = Pool::default();
+        let address = pool.take(100_000).as_ptr();
+        assert_ne!(pool.take(1000).as_ptr(), address);
+    }
+
+    #[test]
+    fn idle_memory_is_limited() {
+        let pool = Pool::default();
+        let quarter = IDLE / size_of::<f32>() / 4;
+        let buffers: Vec<Buffer> = (0..6).map(|_| pool.take(quarter)).collect();
+        drop(buffers);
+        let idle = pool.0.lock().unwrap();
+        let bytes: usize = idle.iter().map(|values| values.len() * size_of::<f32>()).sum();
+        assert!(bytes <= IDLE && !idle.is_empty());
+    }
+}

@@ -1,0 +1,295 @@
+//! Vectors of the instruction sets, the only place with intrinsics.
+//!
+//! The methods carry no target feature, so that generic code has none either; the functions that
+//! are called through a table carry it, and the compiler inlines everything into them.
+
+#![allow(dead_code, reason = "kernels that are on their way use the rest")]
+#![allow(unsafe_code, reason = "vectors are loaded from and stored at raw addresses")]
+
+use super::Isa;
+
+/// Runs a piece of work compiled for an instruction set: plain loops over blocks of 16 numbers
+/// become loops over its registers. The work must be a closure marked `#[inline(always)]`, and what
+/// it calls must be inlined too; a function that is not falls back to the compiler's target.
+#[inline]
+pub(super) fn vectorized<R>(isa: Isa, work: impl FnOnce() -> R) -> R {
+    match isa {
+        // SAFETY: an instruction set is only chosen where the processor has it.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { avx512(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2(work) },
+        _ => work(),
+    }
+}
+
+/// # Safety
+/// Needs AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// # Safety
+/// Needs AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// Some neighbouring numbers in one register. The lane count divides 16.
+///
+/// # Safety
+/// Every method needs the instruction set of the type; `load` and `store` also an address of
+/// [`Vector::LANES`] numbers.
+pub(super) trait Vector: Copy {
+    /// How many numbers.
+    const LANES: usize;
+
+    /// A register of which every lane is `x`.
+    unsafe fn splat(x: f32) -> Self;
+    /// Reads the lanes from anywhere.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes the lanes anywhere.
+    unsafe fn store(self, to: *mut f32);
+    /// `self + other`.
+    unsafe fn add(self, other: Self) -> Self;
+    /// `self − other`.
+    unsafe fn sub(self, other: Self) -> Self;
+    /// `self · other`.
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `self / other`.
+    unsafe fn div(self, other: Self) -> Self;
+    /// The square root.
+    unsafe fn sqrt(self) -> Self;
+    /// `self + a · b`, rounded once where the instruction set can.
+    unsafe fn fma(self, a: Self, b: Self) -> Self;
+    /// max(self, 0) that keeps NaN.
+    unsafe fn rectify(self) -> Self;
+    /// In every lane `a` where `self > limit`, else `b`; NaN is not greater.
+    unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self;
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m256, __m512, _CMP_GT_OQ, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps, _mm256_div_ps,
+        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_ps,
+        _mm256_setzero_ps, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps,
+        _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps,
+        _mm512_max_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sqrt_ps,
+        _mm512_storeu_ps, _mm512_sub_ps,
+    };
+
+    use super::Vector;
+
+    /// Writes one method after the other as a call of an intrinsic.
+    macro_rules! vector {
+        ($vector:ty, $lanes:literal, $set1:ident, $zero:ident, $load:ident, $store:ident,
+         $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $fmadd:ident, $max:ident,
+         |$x:ident, $limit:ident, $a:ident, $b:ident| $select:expr) => {
+            // SAFETY of all: the caller has the instruction set and, for load and store, vouches
+            // for the address.
+            impl Vector for $vector {
+                const LANES: usize = $lanes;
+
+                #[inline(always)]
+                unsafe fn splat(x: f32) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $set1(x) }
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $load(from) }
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    // SAFETY: see above.
+                    unsafe { $store(to, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $add(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $sub(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul(self, other: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $mul(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn div(self, other: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $div(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn sqrt(self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $sqrt(self) }
+                }
+
+                #[inline(always)]
+                unsafe fn fma(self, a: Self, b: Self) -> Self {
+                    // SAFETY: see above.
+                    unsafe { $fmadd(a, b, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn rectify(self) -> Self {
+                    // Where an operand is NaN the instruction returns the second one.
+                    // SAFETY: see above.
+                    unsafe { $max($zero(), self) }
+                }
+
+                #[inline(always)]
+                unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self {
+                    let ($x, $limit, $a, $b) = (self, limit, a, b);
+                    // SAFETY: see above.
+                    unsafe { $select }
+                }
+            }
+        };
+    }
+
+    vector!(
+        __m512,
+        16,
+        _mm512_set1_ps,
+        _mm512_setzero_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        _mm512_div_ps,
+        _mm512_sqrt_ps,
+        _mm512_fmadd_ps,
+        _mm512_max_ps,
+        |x, limit, a, b| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, limit), b, a)
+    );
+
+    vector!(
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_setzero_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        _mm256_div_ps,
+        _mm256_sqrt_ps,
+        _mm256_fmadd_ps,
+        _mm256_max_ps,
+        |x, limit, a, b| _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_GT_OQ>(x, limit))
+    );
+}
+
+/// Four lanes of whatever the compiler's target has.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 4]);
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let mut lanes = self.0;
+        for (lane, other) in lanes.iter_mut().zip(other.0) {
+            *lane = f(*lane, other);
+        }
+        Self(lanes)
+    }
+}
+
+// SAFETY of all: only the addresses of load and store matter, for which the caller vouches.
+impl Vector for Portable {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for four numbers; an array needs no more alignment than one.
+        Self(unsafe { from.cast::<[f32; 4]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as in load.
+        unsafe { to.cast::<[f32; 4]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        Self(self.0.map(f32::sqrt))
+    }
+
+    #[inline(always)]
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
+        // Without the instruction a fused multiply-add would be a call of a library function.
+        let mut lanes = self.0;
+        for (lane, (a, b)) in lanes.iter_mut().zip(a.0.into_iter().zip(b.0)) {
+            *lane = if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+                a.mul_add(b, *lane)
+            } else {
+                *lane + a * b
+            };
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn rectify(self) -> Self {
+        Self(self.0.map(|x| if x <= 0.0 { 0.0 } else { x }))
+    }
+
+    #[inline(always)]
+    unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self {
+        let mut lanes = b.0;
+        for (index, lane) in lanes.iter_mut().enumerate() {
+            if self.0[index] > limit.0[index] {
+                *lane = a.0[index];
+            }
+        }
+        Self(lanes)
+    }
+}
