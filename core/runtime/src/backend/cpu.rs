@@ -4,6 +4,11 @@
 //! somebody reads them. What has no kernel here runs on the plain backend, values converted on the
 //! way there and back; [`CpuBackend::conversions`] counts that.
 
+#![allow(
+    clippy::inline_always,
+    reason = "kernels must be inlined into what carries the instruction set"
+)]
+
 mod blocked;
 mod buffer;
 mod convolution;
