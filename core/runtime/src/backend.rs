@@ -21,13 +21,13 @@ use crate::{BackendError, Shape, Tensor, Window};
 /// The result of a kernel.
 pub type Computed<T = Tensor> = Result<T, BackendError>;
 
-/// What a convolution does to its sums before it stores them.
+/// What a kernel does to its results before it stores them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Epilogue {
     /// Stores them as they are.
     #[default]
     None,
-    /// Stores max(sum, 0).
+    /// Stores max(result, 0).
     Rectify,
 }
 
@@ -223,6 +223,32 @@ pub trait Backend: Debug + Send + Sync {
         b: &Tensor,
         b_orientation: Orientation,
     ) -> Computed;
+
+    /// Multiplies features with the transposed weights of a fully connected layer.
+    ///
+    /// # Shapes
+    /// input `[.., in]`, weight `[out, in]`, bias `[out]`; result `[.., out]`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not fit.
+    fn linear(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        epilogue: Epilogue,
+    ) -> Computed {
+        let transposed = Orientation::Transposed;
+        let mut output = self.matrix_product(input, Orientation::Plain, weight, transposed)?;
+        if let Some(bias) = bias {
+            operand::require("linear", "a bias", bias.shape(), &[weight.shape().batch()])?;
+            output = self.binary(Binary::Add, &output, bias)?;
+        }
+        match epilogue {
+            Epilogue::None => Ok(output),
+            Epilogue::Rectify => self.unary(Unary::Rectify, &output),
+        }
+    }
 
     /// Applies a function to every element.
     ///

@@ -284,20 +284,26 @@ pub trait Layer: Debug + Send + Sync {
         keep: Keep,
     ) -> Result<(Tensor, Record), LayerError>;
 
-    /// Computes the output with an epilogue applied, in one go; `None` where the layer has no
-    /// kernel for that, and the caller runs the two layers one by one.
+    /// Computes the output with an epilogue applied, in one go, and the layer's own record. `None`
+    /// where the layer has no kernel for that, or where its record holds values that are never
+    /// there then; the caller runs the two layers one by one.
     fn forward_with_epilogue(
         &self,
         _backend: &dyn Backend,
         _inputs: &[&Tensor],
         _epilogue: Epilogue,
-    ) -> Option<Result<Tensor, LayerError>> {
+    ) -> Option<Result<(Tensor, Record), LayerError>> {
         None
     }
 
     /// Says which epilogue does the same as this layer, if one does.
     fn as_epilogue(&self) -> Option<Epilogue> {
         None
+    }
+
+    /// Makes the record of a layer that an epilogue did the work of, from its output.
+    fn record_as_epilogue(&self, output: &Tensor) -> Record {
+        Record::new(output, &[output])
     }
 
     /// Says which cells of an input one output cell depends on.

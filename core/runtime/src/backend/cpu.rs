@@ -15,8 +15,10 @@ mod convolution;
 mod direct;
 mod filters;
 mod isa;
+mod linear;
 mod micro;
 mod pixels;
+mod rows;
 mod simd;
 mod tasks;
 
@@ -204,8 +206,27 @@ impl Backend for CpuBackend {
         b: &Tensor,
         b_orientation: Orientation,
     ) -> Computed {
+        if a_orientation == Orientation::Plain
+            && let Some(product) = linear::matrix_product(self, a, b, b_orientation)
+        {
+            return product;
+        }
         self.plainly("matrix_product", &[a, b], |plain, operands| {
             plain.matrix_product(operands[0], a_orientation, operands[1], b_orientation)
+        })
+    }
+
+    fn linear(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        epilogue: Epilogue,
+    ) -> Computed {
+        linear::linear(self, input, weight, bias, epilogue).unwrap_or_else(|| {
+            self.plainly("linear", &[input], |plain, operands| {
+                plain.linear(operands[0], weight, bias, epilogue)
+            })
         })
     }
 

@@ -40,12 +40,15 @@ impl Convolution {
         backend: &dyn Backend,
         inputs: &[&Tensor],
         epilogue: Epilogue,
-    ) -> Result<Tensor, LayerError> {
+    ) -> Result<(Tensor, Record), LayerError> {
         let input = operand::one(self.kind(), inputs)?;
         self.output_shape(&[input.shape()])?;
         let weight = backend.upload(&self.weight)?;
         let bias = self.bias.as_ref().map(|bias| backend.upload(bias)).transpose()?;
-        Ok(backend.convolution(input, &weight, bias.as_ref(), &self.geometry, epilogue)?)
+        let output =
+            backend.convolution(input, &weight, bias.as_ref(), &self.geometry, epilogue)?;
+        let record = Record::new(&output, inputs);
+        Ok((output, record))
     }
 }
 
@@ -75,9 +78,7 @@ impl Layer for Convolution {
         inputs: &[&Tensor],
         _keep: Keep,
     ) -> Result<(Tensor, Record), LayerError> {
-        let output = self.convolved(backend, inputs, Epilogue::None)?;
-        let record = Record::new(&output, inputs);
-        Ok((output, record))
+        self.convolved(backend, inputs, Epilogue::None)
     }
 
     fn forward_with_epilogue(
@@ -85,7 +86,7 @@ impl Layer for Convolution {
         backend: &dyn Backend,
         inputs: &[&Tensor],
         epilogue: Epilogue,
-    ) -> Option<Result<Tensor, LayerError>> {
+    ) -> Option<Result<(Tensor, Record), LayerError>> {
         Some(self.convolved(backend, inputs, epilogue))
     }
 

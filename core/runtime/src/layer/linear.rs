@@ -1,5 +1,5 @@
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
-use crate::{Backend, Binary, LayerError, Orientation, Shape, Tensor};
+use crate::{Backend, Epilogue, LayerError, Orientation, Shape, Tensor};
 
 /// Multiplies the last axis with a stored matrix: a fully connected layer.
 #[derive(Clone, Debug)]
@@ -34,6 +34,21 @@ impl Linear {
         }
         Ok(Self { weight, bias })
     }
+
+    fn multiplied(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        epilogue: Epilogue,
+    ) -> Result<(Tensor, Record), LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        self.output_shape(&[input.shape()])?;
+        let weight = backend.upload(&self.weight)?;
+        let bias = self.bias.as_ref().map(|bias| backend.upload(bias)).transpose()?;
+        let output = backend.linear(input, &weight, bias.as_ref(), epilogue)?;
+        let record = Record::new(&output, inputs);
+        Ok((output, record))
+    }
 }
 
 impl Layer for Linear {
@@ -61,16 +76,16 @@ impl Layer for Linear {
         inputs: &[&Tensor],
         _keep: Keep,
     ) -> Result<(Tensor, Record), LayerError> {
-        let input = operand::one(self.kind(), inputs)?;
-        self.output_shape(&[input.shape()])?;
-        let weight = backend.upload(&self.weight)?;
-        let mut output =
-            backend.matrix_product(input, Orientation::Plain, &weight, Orientation::Transposed)?;
-        if let Some(bias) = &self.bias {
-            output = backend.binary(Binary::Add, &output, &backend.upload(bias)?)?;
-        }
-        let record = Record::new(&output, inputs);
-        Ok((output, record))
+        self.multiplied(backend, inputs, Epilogue::None)
+    }
+
+    fn forward_with_epilogue(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        epilogue: Epilogue,
+    ) -> Option<Result<(Tensor, Record), LayerError>> {
+        Some(self.multiplied(backend, inputs, epilogue))
     }
 
     fn reach(&self, _input: usize) -> Reach {

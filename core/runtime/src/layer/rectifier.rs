@@ -22,16 +22,20 @@ impl Layer for Rectifier {
     ) -> Result<(Tensor, Record), LayerError> {
         let input = operand::one(self.kind(), inputs)?;
         let output = backend.unary(Unary::Rectify, input)?;
-        let mut record = Record::new(&output, inputs);
-        if keep == Keep::Inversion {
-            // The output is positive exactly where the input is, and the next layer needs it anyway.
-            record = record.saving([output.clone()]);
-        }
+        let record = match keep {
+            Keep::Output => Record::new(&output, inputs),
+            Keep::Inversion => self.record_as_epilogue(&output),
+        };
         Ok((output, record))
     }
 
     fn as_epilogue(&self) -> Option<Epilogue> {
         Some(Epilogue::Rectify)
+    }
+
+    fn record_as_epilogue(&self, output: &Tensor) -> Record {
+        // The output is positive exactly where the input is, and the next layer needs it anyway.
+        Record::new(output, &[output]).saving([output.clone()])
     }
 
     fn reach(&self, _input: usize) -> Reach {

@@ -230,23 +230,33 @@ impl<'a> Pass<'a> {
             self.live.get(id).ok_or_else(|| NetworkError::NotRecorded { name: name() })
         };
         let operands = node.inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        if let Some(Follower { node: follower, epilogue }) = self.followers.get(&id) {
-            let fused = node.layer.forward_with_epilogue(self.backend, &operands, *epilogue);
-            if let Some(output) = fused {
-                self.ready.insert(*follower, output.map_err(failed)?);
-                return Ok(None);
-            }
+        if let Some(&Follower { node: follower, epilogue }) = self.followers.get(&id)
+            && let Some(fused) = node.layer.forward_with_epilogue(self.backend, &operands, epilogue)
+        {
+            let (output, record) = fused.map_err(failed)?;
+            let following = self.network.node(follower).layer.record_as_epilogue(&output);
+            self.keep(id, record);
+            self.keep(follower, following);
+            self.ready.insert(follower, output);
+            return Ok(None);
         }
         let (output, record) =
             node.layer.forward(self.backend, &operands, self.request.keep).map_err(failed)?;
+        let interventions = self.request.interventions;
+        let output = self.network.bypassed(self.backend, id, &operands, output, interventions)?;
+        self.keep(id, record);
+        Ok(Some(output))
+    }
+
+    /// Keeps a record if records are asked for.
+    fn keep(&mut self, id: NodeId, record: Record) {
         if self.request.keep == Keep::Inversion {
+            let node = self.network.node(id);
             let is_shared =
                 |&index: &usize| self.network.value(node.inputs[index]).extent == Extent::Shared;
             let shared = (0..node.inputs.len()).filter(is_shared);
             self.records.insert(id, record.sharing(shared));
         }
-        let interventions = self.request.interventions;
-        self.network.bypassed(self.backend, id, &operands, output, interventions).map(Some)
     }
 }
 

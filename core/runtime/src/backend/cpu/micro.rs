@@ -63,6 +63,11 @@ impl<'a> Target<'a> {
     pub(super) fn len(&self) -> usize {
         self.length
     }
+
+    /// Returns the address of a number.
+    pub(super) fn address(&self, place: usize) -> *mut f32 {
+        self.start.wrapping_add(place)
+    }
 }
 
 /// What the sums are added to.
