@@ -5,8 +5,6 @@
 //! the weights are read from memory once for some dozens of images, and every image's sums are
 //! computed in an order that depends on the extents of the weights alone.
 
-#![allow(clippy::inline_always, reason = "what is not inlined has another instruction set")]
-
 use std::ops::Range;
 
 use super::CpuBackend;

@@ -4,7 +4,6 @@
 //! Safe loops over a tile's sums do not stay in registers (the compiler takes them apart into
 //! single numbers), hence the vectors.
 
-#![allow(clippy::inline_always, reason = "what is not inlined has another instruction set")]
 #![allow(unsafe_code, reason = "registers are filled from raw addresses")]
 
 use super::Isa;
