@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{assert_close, convscope, fixture, folder, json_of, npy};
+use crate::support::{assert_close, convscope, fixture, folder, instruction_sets, json_of, npy};
 
 const NETWORKS: [&str; 4] = ["alexish", "branching", "depthwise", "residual"];
 const TOLERANCE: f32 = 1e-5;
@@ -15,15 +15,25 @@ fn index(network: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+fn best() -> &'static str {
+    convscope_runtime::Isa::best().name()
+}
+
+/// Every network with every instruction set of this processor.
+fn with_instruction_sets() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NETWORKS.into_iter().flat_map(|network| instruction_sets().map(move |isa| (network, isa)))
+}
+
 #[test]
 fn every_value_of_every_network_is_that_of_torch() {
-    for network in NETWORKS {
+    for (network, isa) in with_instruction_sets() {
         let (folder, out) = (fixture(network), folder());
         let index = index(network);
         // Flatten and Dropout have no file: they repeat their input.
         let values = index["values"].as_array().unwrap().iter();
         let values: Vec<&Value> = values.filter(|value| value["file"].is_string()).collect();
         let mut command = convscope();
+        command.env("CONVSCOPE_ISA", isa);
         command.arg("infer").arg(folder.join("model.onnx"));
         command.arg("--input").arg(folder.join("input.npy")).arg("--out").arg(out.path());
         for value in &values {
@@ -35,15 +45,16 @@ fn every_value_of_every_network_is_that_of_torch() {
         for (output, value) in outputs.iter().zip(values) {
             let file = out.path().join(output["file"].as_str().unwrap());
             let expected = npy(&folder.join(value["file"].as_str().unwrap()));
-            assert_close(&npy(&file), &expected, TOLERANCE, &format!("{network} {value}"));
+            assert_close(&npy(&file), &expected, TOLERANCE, &format!("{network} {isa} {value}"));
         }
     }
 }
 
 /// Runs an analysis of `gradients` on both pictures in one call.
-fn attribution(network: &str, analysis: &str, settings: &[String], out: &Path) {
+fn attribution(network: &str, analysis: &str, settings: &[String], isa: &str, out: &Path) {
     let folder = fixture(network);
     let mut command = convscope();
+    command.env("CONVSCOPE_ISA", isa);
     command.arg("analyze").arg(analysis).arg("--model").arg(folder.join("model.onnx"));
     command.arg("--images").arg(folder.join("input.npy")).arg("--out").arg(out);
     for setting in settings {
@@ -67,7 +78,7 @@ fn settings(network: &str, start: &str) -> Vec<String> {
 
 #[test]
 fn attributions_are_those_of_captum() {
-    for network in NETWORKS {
+    for (network, isa) in with_instruction_sets() {
         for (analysis, file) in [
             ("saliency", "saliency"),
             ("guided_backprop", "guided_backprop"),
@@ -80,9 +91,9 @@ fn attributions_are_those_of_captum() {
                 let expected =
                     npy(&fixture(network).join(format!("reference/{file}.{start}{variant}.npy")));
                 let out = folder();
-                attribution(network, analysis, &settings(network, start), out.path());
+                attribution(network, analysis, &settings(network, start), isa, out.path());
                 let actual = npy(&out.path().join(format!("data/{analysis}/attribution.npy")));
-                let what = format!("{network} {analysis} {start}");
+                let what = format!("{network} {analysis} {start} {isa}");
                 assert_close(&actual, &expected, TOLERANCE, &what);
             }
         }
@@ -95,7 +106,7 @@ fn a_deconvnet_may_skip_response_normalization() {
         let mut settings = settings("alexish", start);
         settings.push("lrn=skip".to_owned());
         let out = folder();
-        attribution("alexish", "deconvolution", &settings, out.path());
+        attribution("alexish", "deconvolution", &settings, best(), out.path());
         let actual = npy(&out.path().join("data/deconvolution/attribution.npy"));
         let file = format!("reference/deconvnet.{start}.lrn_skip.npy");
         assert_close(&actual, &npy(&fixture("alexish").join(file)), TOLERANCE, start);
@@ -106,9 +117,9 @@ fn a_deconvnet_may_skip_response_normalization() {
 fn an_activation_at_the_start_scales_the_result() {
     let mut settings = settings("alexish", "unit");
     let (one, activation) = (folder(), folder());
-    attribution("alexish", "deconvolution", &settings, one.path());
+    attribution("alexish", "deconvolution", &settings, best(), one.path());
     settings.push("start=activation".to_owned());
-    attribution("alexish", "deconvolution", &settings, activation.path());
+    attribution("alexish", "deconvolution", &settings, best(), activation.path());
     let file = "data/deconvolution/attribution.npy";
     let mut expected = npy(&one.path().join(file));
     let index = index("alexish");

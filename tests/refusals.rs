@@ -62,6 +62,13 @@ fn a_model_without_a_card_is_never_guessed_at() {
 }
 
 #[test]
+fn an_unknown_instruction_set_is_answered_with_those_there_are() {
+    let mut command = predict(&squeezenet(), &photo("chelsea.png"));
+    let words = refusal(command.env("CONVSCOPE_ISA", "sse9"), 1);
+    assert_says(&words, &["CONVSCOPE_ISA asks for sse9", "kernels for portable"]);
+}
+
+#[test]
 fn pictures_that_are_none_are_named() {
     let place = folder();
     let whole = std::fs::read(photo("chelsea.png")).unwrap();

@@ -171,3 +171,8 @@ pub(crate) fn assert_close(
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+/// Lists the instruction sets that this processor has kernels for, as `CONVSCOPE_ISA` takes them.
+pub(crate) fn instruction_sets() -> impl Iterator<Item = &'static str> {
+    convscope_runtime::Isa::available().map(convscope_runtime::Isa::name)
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{assert_close, convscope, fixture, folder, json_of, npy};
+use crate::support::{assert_close, convscope, fixture, folder, instruction_sets, json_of, npy};
 
 const TOLERANCE: f32 = 1e-5;
 
@@ -24,9 +24,12 @@ fn networks() -> Vec<(PathBuf, Value)> {
 fn every_family_computes_what_onnxruntime_does() {
     let networks = networks();
     assert_eq!(networks.len(), 13);
-    for (folder_of, expected) in networks {
+    let each =
+        networks.iter().flat_map(|network| instruction_sets().map(move |isa| (network, isa)));
+    for ((folder_of, expected), isa) in each {
         let out = folder();
         let mut command = convscope();
+        command.env("CONVSCOPE_ISA", isa);
         command.arg("infer").arg(folder_of.join("model.onnx"));
         command.arg("--input").arg(folder_of.join("input.npy")).arg("--out").arg(out.path());
         let values = expected["values"].as_array().unwrap();
@@ -43,7 +46,7 @@ fn every_family_computes_what_onnxruntime_does() {
                 &actual,
                 &expected,
                 TOLERANCE,
-                &format!("{} {value}", folder_of.display()),
+                &format!("{} {isa} {value}", folder_of.display()),
             );
         }
     }
