@@ -14,13 +14,20 @@ mod buffer;
 mod convolution;
 mod direct;
 mod filters;
+mod groups;
+mod image_head;
 mod isa;
+mod lanewise;
 mod linear;
 mod micro;
 mod pixels;
 mod rows;
 mod simd;
+mod stencil;
+mod support;
 mod tasks;
+mod transposed;
+mod weights;
 
 pub use isa::Isa;
 
@@ -146,10 +153,7 @@ impl Backend for CpuBackend {
         geometry: &ConvolutionGeometry,
         restored: &Shape,
     ) -> Computed {
-        let filters = Filters::on_host(filters);
-        self.plainly("transposed_convolution", &[signal], |plain, operands| {
-            plain.transposed_convolution(operands[0], filters, geometry, restored)
-        })
+        transposed::transposed_convolution(self, signal, filters, geometry, restored)
     }
 
     fn max_pooling(

@@ -39,6 +39,13 @@ impl Pool {
         buffer
     }
 
+    /// Makes all idle memory NaN, so that a kernel that reads what it has not written is found out.
+    #[cfg(test)]
+    pub(super) fn poison(&self) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter_mut().for_each(|values| values.fill(f32::NAN));
+    }
+
     fn give_back(&self, values: Vec<f32>) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(values);

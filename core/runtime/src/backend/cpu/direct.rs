@@ -11,10 +11,11 @@ use std::sync::Arc;
 use super::Isa;
 use super::buffer::{Buffer, Pool};
 use super::micro::{BLOCK, Call, Kernel, Segment, Start, Target};
+use super::stencil::Stencil;
+use super::support::Support;
 use super::tasks::for_each_task;
+use super::weights::Weights;
 use crate::Epilogue;
-use crate::backend::axis::Axis;
-use crate::backend::filtering::Filtering;
 
 /// Weights for one output that stay in the first-level cache: 24 KiB for 32 of them.
 const DEPTH: usize = 192;
@@ -34,9 +35,12 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct Direct {
     kernel: Kernel,
-    /// Taps of a kernel row whose values lie side by side, and are one run of the micro-kernel.
-    taps_in_depth: usize,
-    axes: [Axis; 2],
+    /// Values that lie side by side for one run of the micro-kernel.
+    depth: usize,
+    /// Rows and columns, or one row of all cells.
+    stencils: [Stencil; 2],
+    /// Columns of the maps.
+    width: usize,
     /// Values of an input image, of one of its rows and of a cell.
     steps: [usize; 3],
     out_blocks: usize,
@@ -46,6 +50,17 @@ pub(super) struct Direct {
     strip: usize,
     strips_per_unit: usize,
     multiply_adds: usize,
+}
+
+/// Images to convolve.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Images<'a> {
+    pub values: &'a [f32],
+    /// Of every image.
+    pub supports: &'a [Support],
+    /// A number for every lane of every output block.
+    pub bias: &'a [f32],
+    pub epilogue: Epilogue,
 }
 
 /// Some neighbouring blocks of outputs.
@@ -88,65 +103,75 @@ struct Run {
     block: usize,
 }
 
+/// The passes of a group while its weights are packed.
+#[derive(Debug)]
+struct Passes {
+    list: Arc<[Pass]>,
+    /// Of all passes.
+    runs: Arc<[Run]>,
+    /// Numbers of its weights.
+    length: usize,
+}
+
 impl Direct {
-    /// Packs filters `[m, c / groups, kh, kw]` for maps of the size of `filtering`.
+    /// Packs filters for maps of the size that the stencils tell.
     pub(super) fn new(
         isa: Isa,
         pool: &Pool,
-        filtering: &Filtering,
+        [mut rows, mut columns]: [Stencil; 2],
         source: Source,
-        filters: &[f32],
+        weights: &Weights<'_>,
     ) -> Self {
-        let mut axes = filtering.axes;
-        if source == Source::Pixels {
-            for axis in &mut axes {
-                axis.size += axis.padding[0] + axis.padding[1];
-                axis.padding = [0, 0];
-            }
-        }
-        let [rows, columns] = axes;
-        let channels = filtering.groups * filtering.channels;
-        let (lanes, taps_in_depth) = match source {
-            Source::Blocks => (BLOCK, 1),
-            Source::Pixels => (channels, if columns.dilation == 1 { columns.kernel } else { 1 }),
+        let multiply_adds = [rows.outputs, columns.outputs, rows.taps.len(), columns.taps.len()]
+            .into_iter()
+            .chain([weights.inputs.channels(), weights.outputs.members])
+            .fold(1, usize::saturating_mul);
+        let channels = weights.inputs.lanes();
+        let lanes = match source {
+            Source::Blocks => BLOCK,
+            Source::Pixels => channels,
         };
-        // One row of everything, where outputs are the cells.
-        let pointwise = source == Source::Blocks && filtering.is_pointwise();
-        if pointwise {
-            let cells = rows.size * columns.size;
-            axes[0] = Axis { size: 1, outputs: 1, ..rows };
-            axes[1] = Axis { size: cells, outputs: cells, ..columns };
+        let mut depth = lanes;
+        if source == Source::Pixels && columns.is_dense() {
+            // The taps of a kernel row are one run of values.
+            depth *= columns.taps.len();
+            columns.taps.truncate(1);
         }
-        let plane = rows.size * columns.size * lanes;
-        let steps = [channels.div_ceil(lanes) * plane, columns.size * lanes, lanes];
-        let kernel = Kernel::new(isa, columns.stride * lanes);
+        let width = columns.inputs;
+        // One row of everything, where outputs are the cells.
+        if source == Source::Blocks && rows.is_identity() && columns.is_identity() {
+            let cells = rows.inputs * columns.inputs;
+            [rows, columns] = [1, cells].map(Stencil::identity);
+        }
+        let row = columns.inputs * lanes;
         let mut plan = Self {
-            kernel,
-            taps_in_depth,
-            axes,
-            steps,
-            out_blocks: (filtering.groups * filtering.filters).div_ceil(BLOCK),
+            kernel: Kernel::new(isa, columns.stride * lanes),
+            depth,
+            steps: [channels / lanes * rows.inputs * row, row, lanes],
+            stencils: [rows, columns],
+            width,
+            out_blocks: weights.output_blocks(),
             groups: Vec::new(),
             weights: pool.take(0),
             strip: 0,
             strips_per_unit: 1,
-            multiply_adds: filtering.multiply_adds().saturating_mul(filtering.groups),
+            multiply_adds,
         };
         plan.cut(channels);
-        plan.pack(pool, filtering, plane, filters);
+        plan.pack(pool, weights);
         plan
     }
 
     /// Cuts the output into strips and units of work.
     fn cut(&mut self, channels: usize) {
-        let [rows, columns] = self.axes;
-        let cell = channels.next_multiple_of(self.steps[2]) * size_of::<f32>();
+        let [rows, columns] = &self.stencils;
+        let cell = (channels * size_of::<f32>()).max(1);
         if rows.outputs == 1 {
             let pixels = self.kernel.pixels();
             self.strip = (UNIT / (cell * columns.stride)).next_multiple_of(pixels).max(4 * pixels);
         } else {
             self.strip = columns.outputs.max(1);
-            let row = columns.size * cell * rows.stride;
+            let row = columns.inputs * cell * rows.stride;
             self.strips_per_unit = (UNIT / row.max(1)).max(1);
         }
     }
@@ -154,14 +179,14 @@ impl Direct {
     /// Lists the kernel columns that cover the same outputs together; the one that covers all of
     /// them comes first.
     fn classes(&self) -> Vec<(Range<usize>, Vec<usize>)> {
-        let [_, columns] = self.axes;
+        let [_, columns] = &self.stencils;
         let mut classes: Vec<(Range<usize>, Vec<usize>)> = Vec::new();
-        for tap in (0..columns.kernel).step_by(self.taps_in_depth) {
+        for (number, &tap) in columns.taps.iter().enumerate() {
             let outputs = columns.outputs_of(tap);
             match classes.iter_mut().find(|(covered, _)| *covered == outputs) {
-                Some((_, taps)) => taps.push(tap),
+                Some((_, taps)) => taps.push(number),
                 None if outputs.is_empty() => {}
-                None => classes.push((outputs, vec![tap])),
+                None => classes.push((outputs, vec![number])),
             }
         }
         classes.sort_by_key(|(covered, _)| *covered != (0..columns.outputs));
@@ -170,16 +195,20 @@ impl Direct {
 
     /// Lists the passes over `blocks` input blocks: outputs, and runs row by row of the kernel.
     fn runs(&self, blocks: usize) -> Vec<(Range<usize>, Vec<Run>)> {
-        let [rows, columns] = self.axes;
-        let per_segment = (DEPTH / self.depth()).max(1);
+        let [rows, columns] = &self.stencils;
+        let per_segment = (DEPTH / self.depth).max(1);
+        let taps_down = rows.taps.len();
         let mut passes = Vec::new();
         for (covered, taps) in self.classes() {
-            let taps_at_once = (per_segment / rows.kernel).clamp(1, taps.len());
+            if taps_down == 0 {
+                break;
+            }
+            let taps_at_once = (per_segment / taps_down).clamp(1, taps.len());
             for taps in taps.chunks(taps_at_once) {
-                let blocks_at_once = (per_segment / (rows.kernel * taps.len())).max(1);
+                let blocks_at_once = (per_segment / (taps_down * taps.len())).max(1);
                 for first in (0..blocks).step_by(blocks_at_once) {
                     let some = first..(first + blocks_at_once).min(blocks);
-                    let runs = (0..rows.kernel).flat_map(|row| {
+                    let runs = (0..taps_down).flat_map(|row| {
                         let some = some.clone();
                         taps.iter().flat_map(move |&column| {
                             some.clone().map(move |block| Run { row, column, block })
@@ -203,28 +232,33 @@ impl Direct {
         passes
     }
 
-    fn pack(&mut self, pool: &Pool, filtering: &Filtering, plane: usize, filters: &[f32]) {
-        let [rows, columns] = self.axes;
-        let lanes = self.steps[2];
-        let at_once = match filtering.groups {
-            1 => self.kernel.blocks(),
-            // Groups that share no block can be as wide as ungrouped ones.
-            _ if filtering.filters.is_multiple_of(self.kernel.blocks() * BLOCK) => {
-                self.kernel.blocks()
-            }
+    fn pack(&mut self, pool: &Pool, weights: &Weights<'_>) {
+        let [rows, columns] = &self.stencils;
+        let [_, row_step, lanes] = self.steps;
+        let plane = rows.inputs * row_step;
+        // Groups that share no weights with others can be as wide as ungrouped ones.
+        let widest = self.kernel.blocks();
+        let outputs = weights.outputs;
+        let at_once = match outputs.count {
+            1 => widest,
+            _ if outputs.room.is_multiple_of(widest * BLOCK) => widest,
             _ => 1,
         };
-        let mut known: BTreeMap<(Range2, usize), (Arc<[Pass]>, Vec<Vec<Run>>, usize)> =
-            BTreeMap::new();
-        let mut packed: Vec<(usize, Vec<Vec<Run>>, usize)> = Vec::new();
+        let place = |stencil: &Stencil, tap: usize| {
+            (stencil.taps[tap].offset - stencil.taps[0].offset).cast_unsigned()
+        };
+        // Groups that see the same inputs have the same passes.
+        let mut known: BTreeMap<[usize; 3], Passes> = BTreeMap::new();
+        let mut packed = Vec::new();
         let mut total = 0;
         for first_block in (0..self.out_blocks).step_by(at_once) {
             let blocks = at_once.min(self.out_blocks - first_block);
-            let inputs = input_blocks(filtering, first_block * BLOCK, blocks * BLOCK, lanes);
-            let key = ([inputs.start, inputs.end], blocks);
-            let (passes, runs, length) = known.entry(key).or_insert_with(|| {
+            let seen = weights.inputs_of(first_block * BLOCK..(first_block + blocks) * BLOCK);
+            let inputs = seen.start / lanes..seen.end / lanes;
+            let key = [inputs.start, inputs.end, blocks];
+            let Passes { list, runs, length } = known.entry(key).or_insert_with(|| {
                 let runs = self.runs(inputs.len());
-                let width = blocks * BLOCK * self.depth();
+                let width = blocks * BLOCK * self.depth;
                 let mut end = 0;
                 let count = runs.len();
                 let passes = runs.iter().enumerate().map(|(index, (covered, runs))| {
@@ -232,58 +266,49 @@ impl Direct {
                     end += runs.len() * width;
                     let segment = |(index, run): (usize, &Run)| Segment {
                         x: (inputs.start + run.block) * plane
-                            + run.row * rows.dilation * self.steps[1]
-                            + run.column * columns.dilation * self.steps[2],
+                            + place(rows, run.row) * row_step
+                            + place(columns, run.column) * lanes,
                         w: index * width,
                     };
                     Pass {
                         columns: covered.clone(),
                         segments: runs.iter().enumerate().map(segment).collect(),
-                        per_row: runs.len() / rows.kernel,
+                        per_row: runs.len() / rows.taps.len().max(1),
                         weights: start..end,
                         base: if index == 0 { Base::Bias } else { Base::Stored },
                         rectifies: index + 1 == count,
                     }
                 });
-                let passes = passes.collect();
-                (passes, runs.into_iter().map(|(_, runs)| runs).collect(), end)
+                let list = passes.collect();
+                let runs = runs.into_iter().flat_map(|(_, runs)| runs).collect();
+                Passes { list, runs, length: end }
             });
             self.groups.push(Group {
                 first_block,
                 blocks,
                 weights: total..total + *length,
-                passes: passes.clone(),
+                passes: list.clone(),
             });
             packed.push((inputs.start, runs.clone(), blocks));
             total += *length;
         }
-        let mut weights = pool.take(total);
+        let mut packed_weights = pool.take(total);
         for (group, (first_input, runs, blocks)) in self.groups.iter().zip(&packed) {
-            let mut values = weights[group.weights.clone()].chunks_exact_mut(blocks * BLOCK);
-            let first_filter = group.first_block * BLOCK;
-            for run in runs.iter().flatten() {
-                for offset in 0..self.depth() {
-                    let channel = (first_input + run.block) * lanes + offset % lanes;
-                    let column = run.column + offset / lanes;
+            let mut values = packed_weights[group.weights.clone()].chunks_exact_mut(blocks * BLOCK);
+            let first_output = group.first_block * BLOCK;
+            for run in runs.iter() {
+                let [row, column] = [rows.taps[run.row].index, columns.taps[run.column].index];
+                for offset in 0..self.depth {
+                    let input = (first_input + run.block) * lanes + offset % lanes;
+                    let column = column + offset / lanes;
                     let Some(values) = values.next() else { return };
                     for (index, value) in values.iter_mut().enumerate() {
-                        *value = weight(
-                            filtering,
-                            filters,
-                            first_filter + index,
-                            channel,
-                            [run.row, column],
-                        );
+                        *value = weights.at(first_output + index, input, [row, column]);
                     }
                 }
             }
         }
-        self.weights = weights;
-    }
-
-    /// Returns how many values lie side by side for one run of the micro-kernel.
-    fn depth(&self) -> usize {
-        self.taps_in_depth * self.steps[2]
+        self.weights = packed_weights;
     }
 
     /// Returns the numbers of a padded input image, for sources of pixels.
@@ -291,16 +316,21 @@ impl Direct {
         self.steps[0]
     }
 
-    /// Convolves images. `bias` holds a number for every lane of every output block.
-    pub(super) fn run(
-        &self,
-        input: &[f32],
-        batch: usize,
-        bias: &[f32],
-        epilogue: Epilogue,
-        output: &mut [f32],
-    ) {
-        let [rows, columns] = self.axes;
+    /// Returns the support of images without zeros.
+    pub(super) fn whole(&self) -> Support {
+        Support::whole(self.stencils.each_ref().map(|stencil| stencil.inputs))
+    }
+
+    /// Convolves images that are zero outside their supports.
+    pub(super) fn run(&self, images: &Images<'_>, output: &mut [f32]) {
+        let [rows, columns] = &self.stencils;
+        let batch = images.supports.len();
+        let is_flat = columns.inputs != self.width;
+        let supports = images.supports.iter();
+        let supports: Vec<Support> = supports
+            .map(|support| if is_flat { support.flat(self.width) } else { support.clone() })
+            .collect();
+        let images = &Images { supports: &supports, ..*images };
         let strips = columns.outputs.div_ceil(self.strip.max(1)) * rows.outputs * batch;
         let units = strips.div_ceil(self.strips_per_unit);
         let output = Target::new(output);
@@ -309,23 +339,18 @@ impl Direct {
             let first = unit * self.strips_per_unit;
             let strips = first..(first + self.strips_per_unit).min(strips);
             for group in &self.groups[groups] {
-                self.unit(group, strips.clone(), input, bias, epilogue, output);
+                self.unit(group, strips.clone(), images, output);
             }
         });
     }
 
-    fn unit(
-        &self,
-        group: &Group,
-        strips: Range<usize>,
-        input: &[f32],
-        bias: &[f32],
-        epilogue: Epilogue,
-        output: Target<'_>,
-    ) {
-        let [rows, columns] = self.axes;
+    fn unit(&self, group: &Group, strips: Range<usize>, images: &Images<'_>, output: Target<'_>) {
+        let Images { values, supports, bias, epilogue } = *images;
+        let [rows, columns] = &self.stencils;
         let per_row = columns.outputs.div_ceil(self.strip);
-        let plane = rows.outputs * columns.outputs * BLOCK;
+        let plane = rows.size * columns.size * BLOCK;
+        let [top, left] =
+            [rows, columns].map(|stencil| stencil.taps.first().map_or(0, |tap| tap.offset));
         let weights = &self.weights[group.weights.clone()];
         let bias = &bias[group.first_block * BLOCK..][..group.blocks * BLOCK];
         let [image_step, row_step, cell_step] = self.steps;
@@ -340,18 +365,27 @@ impl Direct {
                 let (image, row) = (row / rows.outputs, row % rows.outputs);
                 let start = (part * self.strip).max(pass.columns.start);
                 let end = ((part + 1) * self.strip).min(pass.columns.end);
-                let taps = rows.taps(row);
+                let support = &supports[image];
+                let taps = rows.taps_within(row, &support.rows);
                 let segments = &pass.segments[taps.start * pass.per_row..taps.end * pass.per_row];
                 let must_run =
                     pass.base == Base::Bias || pass.rectifies && epilogue == Epilogue::Rectify;
                 if start >= end || segments.is_empty() && !must_run {
                     continue;
                 }
-                let input_row = (row * rows.stride).cast_signed() - rows.padding[0].cast_signed();
-                for (first, pixels) in self.kernel.tiles(end - start) {
-                    let column = start + first;
-                    let input_column =
-                        (column * columns.stride).cast_signed() - columns.padding[0].cast_signed();
+                let reach = columns.outputs_within(&support.columns);
+                let (from, to) = (reach.start.clamp(start, end), reach.end.clamp(start, end));
+                let input_row = (row * rows.stride).cast_signed() + top;
+                let out_row = rows.start + row * rows.step;
+                // Outside the reach of the support there are no products.
+                let parts = [(start..from, &[][..]), (from..to, segments), (to..end, &[])];
+                let parts = parts.into_iter().filter(|(_, some)| must_run || !some.is_empty());
+                let tiles = parts.flat_map(|(part, segments)| {
+                    let tiles = self.kernel.tiles(part.len());
+                    tiles.map(move |(first, pixels)| (part.start + first, pixels, segments))
+                });
+                for (column, pixels, segments) in tiles {
+                    let input_column = (column * columns.stride).cast_signed() + left;
                     let x_start = (image * image_step).cast_signed()
                         + input_row * row_step.cast_signed()
                         + input_column * cell_step.cast_signed();
@@ -359,16 +393,17 @@ impl Direct {
                         pixels,
                         group.blocks,
                         &Call {
-                            x: input,
+                            x: values,
                             x_start,
                             step: columns.stride * cell_step,
                             w: &weights[pass.weights.clone()],
                             segments,
-                            depth: self.depth(),
+                            depth: self.depth,
                             out: output,
                             out_start: (image * self.out_blocks + group.first_block) * plane
-                                + (row * columns.outputs + column) * BLOCK,
-                            out_step: BLOCK,
+                                + (out_row * columns.size + columns.start + column * columns.step)
+                                    * BLOCK,
+                            out_step: columns.step * BLOCK,
                             out_block: plane,
                             start: match pass.base {
                                 Base::Bias => Start::Bias(bias),
@@ -382,30 +417,4 @@ impl Direct {
             }
         }
     }
-}
-
-type Range2 = [usize; 2];
-
-/// Returns the blocks of input channels that some filters see.
-fn input_blocks(filtering: &Filtering, first: usize, count: usize, lanes: usize) -> Range<usize> {
-    let Filtering { groups, channels, filters, .. } = *filtering;
-    let last = (first + count).min(groups * filters) - 1;
-    let [start, end] = [first / filters * channels, (last / filters + 1) * channels];
-    start / lanes..end.div_ceil(lanes)
-}
-
-/// Returns the weight of a filter for a channel of the input, zero where the two do not meet.
-fn weight(
-    filtering: &Filtering,
-    filters: &[f32],
-    filter: usize,
-    channel: usize,
-    [row, column]: [usize; 2],
-) -> f32 {
-    let Filtering { groups, channels, filters: per_group, axes: [rows, columns], .. } = *filtering;
-    if filter >= groups * per_group || channel / channels != filter / per_group {
-        return 0.0;
-    }
-    let place = (filter * channels + channel % channels) * rows.kernel + row;
-    filters[place * columns.kernel + column]
 }

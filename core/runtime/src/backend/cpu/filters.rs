@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CpuBackend;
 use super::convolution::Form;
+use super::weights::Direction;
 use crate::backend::filtering::Filtering;
 use crate::{BackendError, Computed, DeviceTensor, Element, HostArray, Shape, Tensor};
 
@@ -13,9 +14,11 @@ use crate::{BackendError, Computed, DeviceTensor, Element, HostArray, Shape, Ten
 #[derive(Debug)]
 pub(super) struct Filters {
     values: Tensor,
-    /// By the size of the maps.
-    forms: Mutex<BTreeMap<[usize; 2], Arc<Form>>>,
+    forms: Mutex<BTreeMap<Use, Arc<Form>>>,
 }
+
+/// A way of use, and the size of the maps that the convolution reads.
+type Use = (Direction, [usize; 2]);
 
 impl Filters {
     /// Wraps filters, which then belong to layers of one geometry.
@@ -25,28 +28,24 @@ impl Filters {
         Ok(Tensor::on_device(Arc::new(filters)))
     }
 
-    /// Returns the form of a convolution; packs the filters where they are not packed yet.
+    /// Returns the form of a convolution or its adjoint; packs the filters where they are not packed yet.
     pub(super) fn form(
         backend: &CpuBackend,
+        direction: Direction,
         filters: &Tensor,
         filtering: &Filtering,
     ) -> Computed<Arc<Form>> {
         let Some(placed) = Self::behind(filters) else {
-            return Ok(Arc::new(Form::new(backend, filtering, filters.values()?)));
+            return Ok(Arc::new(Form::new(backend, direction, filtering, filters.values()?)));
         };
-        let key = filtering.axes.map(|axis| axis.size);
+        let key = (direction, filtering.axes.map(|axis| axis.size));
         let forms = || placed.forms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(form) = forms().get(&key) {
             return Ok(form.clone());
         }
-        let form = Arc::new(Form::new(backend, filtering, placed.values.values()?));
+        let form = Arc::new(Form::new(backend, direction, filtering, placed.values.values()?));
         forms().insert(key, form.clone());
         Ok(form)
-    }
-
-    /// Returns filters on the host, as they were given.
-    pub(super) fn on_host(filters: &Tensor) -> &Tensor {
-        Self::behind(filters).map_or(filters, |placed| &placed.values)
     }
 
     /// Finds the filters behind a tensor, if they are placed.
