@@ -129,3 +129,19 @@ fn an_activation_at_the_start_scales_the_result() {
     }
     assert_close(&npy(&activation.path().join(file)), &expected, TOLERANCE, "activation");
 }
+
+#[test]
+fn a_profile_has_the_time_of_every_layer_that_ran() {
+    let (folder, out) = (fixture("alexish"), folder());
+    let mut command = convscope();
+    command.arg("infer").arg(folder.join("model.onnx")).args(["--profile", "--repeat", "2"]);
+    command.arg("--input").arg(folder.join("input.npy")).arg("--out").arg(out.path());
+    let answer = json_of(command.args(["--capture", "/relu1/Relu"]));
+    let layers = answer["layers"].as_array().unwrap();
+    let names: Vec<&str> = layers.iter().map(|layer| layer["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["/conv1/Conv", "/relu1/Relu"]);
+    assert!(layers[0]["cpu_seconds"].as_f64().unwrap() > 0.0);
+    for clock in ["cpu_seconds", "wall_seconds"] {
+        assert_eq!(answer[clock].as_array().unwrap().len(), 2);
+    }
+}

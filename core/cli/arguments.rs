@@ -154,9 +154,12 @@ pub(crate) struct Infer {
     /// Use all weights of this safetensors file instead of the model's
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
-    /// Run so many times and report the CPU time of each with --json, for benchmarks
+    /// Run so many times and report the time of each with --json, for benchmarks
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
+    /// Show the CPU time of every layer, the shortest of all repetitions
+    #[arg(long)]
+    pub(crate) profile: bool,
 }
 
 /// Arguments of `inspect`.

@@ -1,8 +1,11 @@
 //! `convscope infer`: raw tensors in, raw tensors out.
 
+mod profile;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use convscope_data::write_npy;
 use convscope_host::ModelOptions;
@@ -11,6 +14,7 @@ use convscope_runtime::Tensor;
 use cpu_time::ProcessTime;
 use serde_json::{Map, Value, json};
 
+use self::profile::Profile;
 use super::Outcome;
 use crate::arguments::{Common, Infer};
 use crate::console::Console;
@@ -37,12 +41,20 @@ pub(crate) fn execute(
         .map(|(_, value)| value.into_tensor())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| Failure::new(kind::INVALID_TENSOR, error.to_string()))?;
-    let mut seconds = Vec::new();
+    let mut profile = Profile::default();
+    let (mut cpu, mut wall) = (Vec::new(), Vec::new());
     let mut values = Vec::new();
     for _ in 0..arguments.repeat {
-        let start = ProcessTime::now();
-        values = session.infer(&model, &inputs, &arguments.capture, console)?;
-        seconds.push(start.elapsed().as_secs_f64());
+        let start = (ProcessTime::now(), Instant::now());
+        values = if arguments.profile {
+            let mut watch = |layer: Option<&str>| profile.watch(layer);
+            session.infer_watched(&model, &inputs, &arguments.capture, console, &mut watch)?
+        } else {
+            session.infer(&model, &inputs, &arguments.capture, console)?
+        };
+        cpu.push(start.0.elapsed().as_secs_f64());
+        wall.push(start.1.elapsed().as_secs_f64());
+        profile.end();
     }
     console.clear();
     let files = names(values.iter().map(|(name, _)| name.as_str()))?;
@@ -59,9 +71,15 @@ pub(crate) fn execute(
     json.insert("outputs".to_owned(), Value::Array(outputs));
     let bound = model.bound().values().map(|name| json!(name)).collect();
     json.insert("bound".to_owned(), Value::Array(bound));
-    json.insert("cpu_seconds".to_owned(), json!(seconds));
+    json.insert("cpu_seconds".to_owned(), json!(cpu));
+    json.insert("wall_seconds".to_owned(), json!(wall));
     json.insert("instruction_set".to_owned(), json!(session.instruction_set()));
     json.insert("conversions".to_owned(), json!(session.conversions()));
+    if arguments.profile {
+        let batch = inputs.first().map_or(1, |input| input.shape().batch());
+        lines.push(profile.rendered(model.description(), batch));
+        json.insert("layers".to_owned(), profile.json(model.description()));
+    }
     Ok(Outcome { text: lines.concat(), json })
 }
 

@@ -1,6 +1,6 @@
 //! Raw tensors in, raw tensors out.
 
-use convscope_runtime::network::{Extent, ForwardRequest, ValueId};
+use convscope_runtime::network::{Extent, ForwardRequest, Node, ValueId};
 use convscope_runtime::{Backend, Keep, Shape, Tensor};
 
 use crate::control::Control;
@@ -20,6 +20,22 @@ impl Session {
         inputs: &[Tensor],
         captures: &[String],
         control: &dyn Control,
+    ) -> Result<Vec<(String, Tensor)>, HostError> {
+        self.infer_watched(model, inputs, captures, control, &mut |_| ())
+    }
+
+    /// Runs [`infer`](Self::infer), and calls `watch` with the name of every layer before it runs
+    /// and with none when all have run: once per batch that memory allows.
+    ///
+    /// # Errors
+    /// As [`infer`](Self::infer).
+    pub fn infer_watched(
+        &self,
+        model: &Model,
+        inputs: &[Tensor],
+        captures: &[String],
+        control: &dyn Control,
+        watch: &mut (dyn FnMut(Option<&str>) + Send),
     ) -> Result<Vec<(String, Tensor)>, HostError> {
         model.check_complete()?;
         let network = model.network();
@@ -42,10 +58,18 @@ impl Session {
         for (done, chunk) in rows.chunks(at_once).enumerate() {
             engine.check_cancelled()?;
             let inputs =
-                inputs.iter().map(|input| rows_of(input, chunk)).collect::<Result<Vec<_>, _>>()?;
+                inputs
+                    .iter()
+                    .map(|input| {
+                        if chunk.len() == batch { Ok(input.clone()) } else { rows_of(input, chunk) }
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
             let inputs = turned(model, &inputs, engine.backend)?;
             let request = ForwardRequest { captures: &ids, interventions: &[], keep: Keep::Output };
-            let trace = engine.compute(|| network.forward(engine.backend, &inputs, &request))?;
+            let trace = engine.compute(|| {
+                let mut watch = |node: Option<&Node>| watch(node.map(|node| node.name.as_str()));
+                network.forward_watched(engine.backend, &inputs, &request, &mut watch)
+            })?;
             for (id, parts) in ids.iter().zip(&mut parts) {
                 if let Some(value) = trace.value(*id) {
                     parts.push(value.to_host()?);

@@ -107,13 +107,31 @@ impl Network {
         inputs: &[Tensor],
         request: &ForwardRequest<'_>,
     ) -> Result<Trace, NetworkError> {
+        self.forward_watched(backend, inputs, request, &mut |_| ())
+    }
+
+    /// Runs [`forward`](Self::forward), and calls `watch` with every layer before it runs and with
+    /// none when all have run. What a layer computes in passing for the next is a part of its time;
+    /// a backend whose calls only enqueue has enqueued by then, not computed.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_watched(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[Tensor],
+        request: &ForwardRequest<'_>,
+        watch: &mut dyn FnMut(Option<&Node>),
+    ) -> Result<Trace, NetworkError> {
         let batch = self.check_inputs(inputs)?;
         self.check_interventions(request, batch)?;
         let needed = self.needed(request.captures);
         let mut pass = Pass::start(self, backend, request, &needed, inputs)?;
         for &id in &needed {
+            watch(Some(self.node(id)));
             pass.step(id)?;
         }
+        watch(None);
         // What is left was captured: everything else lost its last reader.
         let values = pass.live;
         let is_shared = |id: &ValueId| self.value(*id).extent == Extent::Shared;
@@ -305,6 +323,18 @@ mod tests {
         assert_eq!(log.runs(), 3);
         run(&network, &[Tensor::zeros([1, 2])], &[], Keep::Inversion);
         assert_eq!(log.runs(), 3);
+    }
+
+    #[test]
+    fn layers_are_watched_in_the_order_in_which_they_run() {
+        let network = forked();
+        let images = [Numbers::new(1).tensor([1, 2, 8, 8])];
+        let captures = [value(&network, "relu1")];
+        let request = ForwardRequest { captures: &captures, ..ForwardRequest::default() };
+        let mut seen = Vec::new();
+        let mut watch = |node: Option<&Node>| seen.push(node.map(|node| node.name.clone()));
+        network.forward_watched(&CpuBackend::new(), &images, &request, &mut watch).unwrap();
+        assert_eq!(seen, [Some("conv1".to_owned()), Some("relu1".to_owned()), None]);
     }
 
     #[test]
