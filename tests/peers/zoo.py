@@ -250,8 +250,13 @@ def make(name, size, seed=7):
     full, full_edge, small, small_edge, _ = ZOO[name]
     torch.manual_seed(seed)
     module, edge = (full(), full_edge) if size == "full" else (small(), small_edge)
-    module.eval()
     pictures = torch.randn(2, 3, edge, edge)
+    initialize(module.eval(), pictures)
+    return module, pictures
+
+
+def initialize(module, pictures):
+    """Draws weights with which activations neither vanish nor explode."""
     with torch.no_grad():
         module(pictures)
         for layer in module.modules():
@@ -264,12 +269,15 @@ def make(name, size, seed=7):
                 nn.init.normal_(layer.bias, 0, 0.1)
                 nn.init.normal_(layer.running_mean, 0, 0.1)
                 nn.init.uniform_(layer.running_var, 0.5, 2.0)
-    return module, pictures
 
 
 def export(name, module, pictures, path):
     """Writes a module as ONNX, any number of pictures, in the way its family is written here."""
-    exporter = ZOO[name][4]
+    write(module, pictures, path, ZOO[name][4])
+
+
+def write(module, pictures, path, exporter):
+    """Writes a module as ONNX, any number of pictures, with one of torch's exporters."""
     if exporter == "dynamo":
         shapes = ({0: torch.export.Dim("batch", min=1, max=1024)},)
         torch.onnx.export(module, (pictures,), path, dynamo=True, input_names=["data"], dynamic_shapes=shapes,
