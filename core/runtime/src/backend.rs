@@ -4,8 +4,10 @@ mod axis;
 mod binary;
 pub mod cpu;
 mod filtering;
+mod functions;
 mod operand;
 pub mod plain;
+mod transcendental;
 mod unary;
 mod units;
 

@@ -84,6 +84,19 @@ impl Axis {
         first..end.min(self.outputs).max(first)
     }
 
+    /// Returns the outputs that see a cell, ascending, each with the tap through which it does.
+    pub(in crate::backend) fn outputs_over(
+        self,
+        cell: usize,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let far = cell + self.padding[0];
+        (0..self.kernel).rev().filter_map(move |tap| {
+            let start = far.checked_sub(tap * self.dilation)?;
+            let output = start / self.stride;
+            (start % self.stride == 0 && output < self.outputs).then_some((output, tap))
+        })
+    }
+
     /// Returns the cell under a tap of an output, which must lie on the map.
     pub(in crate::backend) fn cell(&self, output: usize, tap: usize) -> usize {
         output * self.stride + tap * self.dilation - self.padding[0]
@@ -93,6 +106,28 @@ impl Axis {
     pub(in crate::backend) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == [0, 0]
     }
+}
+
+/// Refuses windows that see padding only.
+pub(in crate::backend) fn require_cells(
+    kernel: &'static str,
+    shape: &Shape,
+    axes: &[Axis; 2],
+) -> Computed<()> {
+    let sees_a_cell = |axis: &Axis| (0..axis.outputs).all(|output| !axis.taps(output).is_empty());
+    if axes.iter().all(sees_a_cell) {
+        return Ok(());
+    }
+    Err(incompatible(kernel, "windows with a cell of the map in each", shape))
+}
+
+/// Refuses maps with more cells than a switch can count.
+pub(in crate::backend) fn require_positions(kernel: &'static str, shape: &Shape) -> Computed<()> {
+    let cells = shape.extents().iter().skip(2).fold(1_usize, |cells, &x| cells.saturating_mul(x));
+    if u32::try_from(cells).is_ok() {
+        return Ok(());
+    }
+    Err(incompatible(kernel, "maps of at most 4294967295 cells", shape))
 }
 
 #[cfg(test)]
@@ -122,6 +157,14 @@ mod tests {
                     assert_eq!(axis.taps(output).contains(&tap), on_map(output, tap));
                     assert_eq!(axis.outputs_of(tap).contains(&output), on_map(output, tap));
                 }
+            }
+            for cell in 0..size {
+                let over: Vec<(usize, usize)> = axis.outputs_over(cell).collect();
+                assert!(over.is_sorted());
+                let sees = |(output, tap)| on_map(output, tap) && axis.cell(output, tap) == cell;
+                let each =
+                    (0..outputs).flat_map(|output| (0..kernel).map(move |tap| (output, tap)));
+                assert_eq!(over, each.filter(|&pair| sees(pair)).collect::<Vec<_>>());
             }
         }
     }

@@ -10,24 +10,35 @@
 )]
 
 mod blocked;
+mod broadcast;
 mod buffer;
 mod convolution;
 mod direct;
+mod element_wise;
 mod filters;
 mod groups;
 mod image_head;
 mod isa;
+mod lanes;
 mod lanewise;
 mod linear;
+mod max_pooling;
 mod micro;
+mod movement;
 mod pixels;
 mod rows;
 mod simd;
 mod stencil;
+mod strips;
 mod support;
+mod switches;
 mod tasks;
+#[cfg(test)]
+mod testing;
 mod transposed;
+mod unpooling;
 mod weights;
+mod windows;
 
 pub use isa::Isa;
 
@@ -37,6 +48,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blocked::{Blocked, Maps};
 use buffer::{Buffer, Pool};
 use filters::Filters;
+use switches::Switches;
 
 use crate::backend::operand::incompatible;
 use crate::{
@@ -49,6 +61,7 @@ use crate::{
 pub struct CpuBackend {
     isa: Isa,
     pool: Pool,
+    bytes: Pool<u8>,
     plain: PlainBackend,
     conversions: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
@@ -71,6 +84,7 @@ impl CpuBackend {
         Self {
             isa: isa.min(Isa::best()),
             pool: Pool::default(),
+            bytes: Pool::default(),
             plain: PlainBackend::new(),
             conversions: Arc::default(),
         }
@@ -106,7 +120,10 @@ impl CpuBackend {
         operands: &[&Tensor],
         run: impl FnOnce(&PlainBackend, &[&Tensor]) -> Computed<T>,
     ) -> Computed<T> {
-        if operands.iter().any(|operand| Blocked::behind(operand).is_some()) {
+        let lies_here = |tensor: &Tensor| {
+            Blocked::behind(tensor).is_some() || Switches::behind(tensor).is_some()
+        };
+        if operands.iter().any(|operand| lies_here(operand)) {
             let mut counts = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
             *counts.entry(kernel).or_insert(0) += 1;
         }
@@ -162,6 +179,9 @@ impl Backend for CpuBackend {
         window: &Window,
         output: [usize; 2],
     ) -> Computed<(Tensor, Tensor)> {
+        if let Some(blocked) = Blocked::behind(input).filter(|_| max_pooling::has_kernel(window)) {
+            return max_pooling::max_pooling(self, blocked, window, output);
+        }
         self.plainly("max_pooling", &[input], |plain, operands| {
             plain.max_pooling(operands[0], window, output)
         })
@@ -174,8 +194,22 @@ impl Backend for CpuBackend {
         restored: &Shape,
         overlap: Overlap,
     ) -> Computed {
+        let in_blocks = Switches::behind(switches);
+        if let Some(switches) = in_blocks.filter(|switches| switches.lie_on(restored)) {
+            return unpooling::unpooling(self, signal, switches, restored, overlap);
+        }
         self.plainly("unpooling", &[signal, switches], |plain, operands| {
             plain.unpooling(operands[0], operands[1], restored, overlap)
+        })
+    }
+
+    fn unpooling_adjoint(&self, signal: &Tensor, switches: &Tensor, overlap: Overlap) -> Computed {
+        let in_blocks = Switches::behind(switches);
+        if let Some(switches) = in_blocks.filter(|switches| switches.lie_on(signal.shape())) {
+            return unpooling::unpooling_adjoint(self, signal, switches, overlap);
+        }
+        self.plainly("unpooling_adjoint", &[signal, switches], |plain, operands| {
+            plain.unpooling_adjoint(operands[0], operands[1], overlap)
         })
     }
 
@@ -235,16 +269,25 @@ impl Backend for CpuBackend {
     }
 
     fn unary(&self, function: Unary, input: &Tensor) -> Computed {
+        if let Some(blocked) = Blocked::behind(input) {
+            return element_wise::unary(self, function, blocked);
+        }
         self.plainly("unary", &[input], |plain, operands| plain.unary(function, operands[0]))
     }
 
     fn unary_adjoint(&self, function: Unary, signal: &Tensor, input: &Tensor) -> Computed {
+        if [signal, input].into_iter().any(|operand| Blocked::behind(operand).is_some()) {
+            return element_wise::unary_adjoint(self, function, signal, input);
+        }
         self.plainly("unary_adjoint", &[signal, input], |plain, operands| {
             plain.unary_adjoint(function, operands[0], operands[1])
         })
     }
 
     fn binary(&self, function: Binary, a: &Tensor, b: &Tensor) -> Computed {
+        if let Some(output) = element_wise::binary(self, function, a, b) {
+            return output;
+        }
         self.plainly("binary", &[a, b], |plain, operands| {
             plain.binary(function, operands[0], operands[1])
         })
@@ -257,6 +300,10 @@ impl Backend for CpuBackend {
         signal: &Tensor,
         operands: [&Tensor; 2],
     ) -> Computed {
+        let adjoint = element_wise::binary_adjoint(self, function, side, signal, operands);
+        if let Some(output) = adjoint {
+            return output;
+        }
         self.plainly("binary_adjoint", &[signal, operands[0], operands[1]], |plain, operands| {
             plain.binary_adjoint(function, side, operands[0], [operands[1], operands[2]])
         })
@@ -298,6 +345,9 @@ impl Backend for CpuBackend {
     }
 
     fn affine(&self, input: &Tensor, scale: &Tensor, shift: Option<&Tensor>) -> Computed {
+        if let Some(blocked) = Blocked::behind(input) {
+            return element_wise::affine(self, blocked, scale, shift);
+        }
         self.plainly("affine", &[input], |plain, operands| plain.affine(operands[0], scale, shift))
     }
 
@@ -326,6 +376,13 @@ impl Backend for CpuBackend {
                 plain.standardization_adjoint(operands[0], operands[1], operands[2], axis)
             },
         )
+    }
+
+    fn select(&self, input: &Tensor, rows: &[usize]) -> Computed {
+        if let Some(output) = movement::select(self, input, rows) {
+            return output;
+        }
+        self.plainly("select", &[input], |plain, operands| plain.select(operands[0], rows))
     }
 
     fn overwrite(&self, input: &Tensor, patches: &[Patch]) -> Computed {

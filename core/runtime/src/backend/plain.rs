@@ -9,7 +9,6 @@ mod average_pooling;
 mod convolution;
 mod depthwise;
 mod elementwise;
-mod functions;
 mod gemm_call;
 mod lines;
 mod matrix;
@@ -20,7 +19,6 @@ mod reduction;
 mod response_normalization;
 mod scratch;
 mod standardization;
-mod transcendental;
 mod transposed_convolution;
 
 use scratch::ScratchPool;

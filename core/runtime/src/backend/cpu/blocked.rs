@@ -99,6 +99,12 @@ impl Blocked {
         &self.values
     }
 
+    /// Returns a block of an image.
+    pub(super) fn plane(&self, image: usize, block: usize) -> &[f32] {
+        let plane = self.maps.plane();
+        &self.values[(image * self.maps.blocks() + block) * plane..][..plane]
+    }
+
     /// Lays the values out as `[n, c, h, w]`.
     pub(super) fn to_rows(&self) -> Vec<f32> {
         let maps = self.maps;
@@ -150,6 +156,18 @@ impl DeviceTensor for Blocked {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// Sets lanes beyond the channels to zero again, after a function that does not map zero to zero.
+pub(super) fn clear_lanes(values: &mut [f32], maps: Maps) {
+    let lanes = maps.channels % BLOCK;
+    if lanes == 0 {
+        return;
+    }
+    for image in values.chunks_mut(maps.image().max(1)) {
+        let last = image.len() - maps.plane();
+        image[last..].chunks_exact_mut(BLOCK).for_each(|cell| cell[lanes..].fill(0.0));
     }
 }
 

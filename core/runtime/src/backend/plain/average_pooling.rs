@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::lines::{gather, spread};
-use super::max_pooling::require_cells;
-use crate::backend::axis::Axis;
+use crate::backend::axis::{Axis, require_cells};
 use crate::backend::operand::{maps, require, zeros};
 use crate::backend::units::for_each_chunk;
 use crate::{Computed, Divisor, Shape, Tensor, Window};

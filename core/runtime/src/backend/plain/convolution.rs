@@ -4,6 +4,7 @@ use super::gemm_call::{Destination, Extents, Matrix, multiply};
 use super::scratch::{Scratch, ScratchPool};
 use super::{depthwise, panel};
 use crate::backend::filtering::Filtering;
+use crate::backend::functions::rectified;
 use crate::backend::operand::{require, zeros};
 use crate::backend::units::for_each_unit;
 use crate::{Computed, ConvolutionGeometry, Epilogue, Tensor};
@@ -60,11 +61,6 @@ impl Finish<'_> {
             (_, Epilogue::Rectify) => pairs.for_each(|(cell, sum)| *cell = rectified(sum + bias)),
         }
     }
-}
-
-/// max(x, 0) that keeps NaN, which must not vanish on its way.
-pub(super) fn rectified(x: f32) -> f32 {
-    if x <= 0.0 { 0.0 } else { x }
 }
 
 /// A rectangle of the output that is computed by itself: some filters, some rows.

@@ -1,6 +1,6 @@
 //! Functions of single elements and of pairs, and scales of channels.
 
-use super::functions::{BinaryVisitor, UnaryVisitor, of_one, of_two};
+use crate::backend::functions::{BinaryVisitor, UnaryVisitor, carried, of_one, of_two};
 use crate::backend::operand::{incompatible, require, zeros};
 use crate::backend::units::{CHEAP_UNIT, for_each_chunk};
 use crate::{Binary, Computed, Shape, Side, Tensor, Unary};
@@ -41,11 +41,6 @@ impl UnaryVisitor for CarriedBack<'_> {
     ) -> Computed {
         combine(self.signal, self.input, move |signal, x| carried(signal, slope(x)))
     }
-}
-
-/// Where no signal arrives none is passed on, even where the derivative is infinite.
-fn carried(signal: f32, slope: f32) -> f32 {
-    if signal == 0.0 { 0.0 } else { signal * slope }
 }
 
 fn map(input: &Tensor, function: impl Fn(f32) -> f32 + Sync) -> Computed {

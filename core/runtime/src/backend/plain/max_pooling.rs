@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::lines::pick;
-use crate::backend::axis::Axis;
+use crate::backend::axis::{Axis, require_cells, require_positions};
+use crate::backend::functions::is_above;
 use crate::backend::operand::{incompatible, maps, require, zeros};
 use crate::backend::units::{for_each_chunk, for_each_chunk_pair};
 use crate::{Computed, Overlap, Shape, Tensor, Window};
@@ -18,9 +19,7 @@ pub(super) fn max_pooling(
     let [batch, channels, height, width] = maps(KERNEL, input.shape())?;
     let axes = Axis::both(KERNEL, window, [height, width], output)?;
     require_cells(KERNEL, input.shape(), &axes)?;
-    if u32::try_from(height.saturating_mul(width)).is_err() {
-        return Err(incompatible(KERNEL, "maps of at most 4294967295 cells", input.shape()));
-    }
+    require_positions(KERNEL, input.shape())?;
     let shape = Shape::from([batch, channels, output[0], output[1]]);
     let mut maxima = zeros(KERNEL, &shape)?;
     let mut switches = vec![0; maxima.len()];
@@ -31,15 +30,6 @@ pub(super) fn max_pooling(
         pool(&axes, map, maxima, switches);
     });
     Ok((Tensor::new(shape.clone(), maxima)?, Tensor::indices(shape, switches)?))
-}
-
-/// Refuses windows that see padding only.
-pub(super) fn require_cells(kernel: &'static str, shape: &Shape, axes: &[Axis; 2]) -> Computed<()> {
-    let sees_a_cell = |axis: &Axis| (0..axis.outputs).all(|output| !axis.taps(output).is_empty());
-    if axes.iter().all(sees_a_cell) {
-        return Ok(());
-    }
-    Err(incompatible(kernel, "windows with a cell of the map in each", shape))
 }
 
 /// A tap of a kernel's row: the outputs that see the map through it, and the first of their cells.
@@ -90,22 +80,16 @@ fn challenge(
     step: usize,
 ) {
     let (mut cell, step) = (first as u32, step as u32);
+    // NaN counts as larger than any number, and the first one stays.
     for ((maximum, switch), &candidate) in maxima.iter_mut().zip(switches).zip(candidates) {
         // Bit masks, since compilers turn a choice into a store under a condition, one at a time.
-        let wins = 0_u32.wrapping_sub(u32::from(exceeds(candidate, *maximum)));
+        let wins = 0_u32.wrapping_sub(u32::from(is_above(candidate, *maximum)));
         let bits = (candidate.to_bits() & wins) | (maximum.to_bits() & !wins);
         *maximum = f32::from_bits(bits);
         *switch = (cell & wins) | (*switch & !wins);
         // Behind the last candidate the sum may leave the range; it is not used.
         cell = cell.wrapping_add(step);
     }
-}
-
-/// Says whether a value takes the place of the largest so far; NaN counts as larger than any
-/// number, and the first one stays.
-fn exceeds(value: f32, largest: f32) -> bool {
-    // Without branches, so that several are compared at once.
-    (value > largest) | (value.is_nan() & !largest.is_nan())
 }
 
 /// Puts values back where their maxima stood; see

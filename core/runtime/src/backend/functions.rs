@@ -5,14 +5,13 @@
 
 use std::f32::consts::FRAC_2_SQRT_PI;
 
-use super::convolution::rectified;
 use super::transcendental::{
     erf, exp, exp_m1, normal_density, normal_distribution, sigmoid, sigmoid_slope, softplus, tanh,
 };
 use crate::{Binary, Computed, Unary};
 
 /// What is done with a function of one value.
-pub(super) trait UnaryVisitor {
+pub(in crate::backend) trait UnaryVisitor {
     /// Is given the function and its derivative.
     fn visit(
         self,
@@ -22,7 +21,7 @@ pub(super) trait UnaryVisitor {
 }
 
 /// What is done with a function of two values.
-pub(super) trait BinaryVisitor {
+pub(in crate::backend) trait BinaryVisitor {
     /// Is given the function and its derivatives with respect to the first and the second value.
     fn visit(
         self,
@@ -33,7 +32,7 @@ pub(super) trait BinaryVisitor {
 }
 
 /// Hands a function of one value to a visitor.
-pub(super) fn of_one(function: Unary, visitor: impl UnaryVisitor) -> Computed {
+pub(in crate::backend) fn of_one(function: Unary, visitor: impl UnaryVisitor) -> Computed {
     match function {
         Unary::Absolute => visitor.visit(f32::abs, |x| if x == 0.0 { 0.0 } else { x.signum() }),
         Unary::Clip { low, high } => {
@@ -91,7 +90,7 @@ pub(super) fn of_one(function: Unary, visitor: impl UnaryVisitor) -> Computed {
 }
 
 /// Hands a function of two values to a visitor.
-pub(super) fn of_two(function: Binary, visitor: impl BinaryVisitor) -> Computed {
+pub(in crate::backend) fn of_two(function: Binary, visitor: impl BinaryVisitor) -> Computed {
     let one = |_: f32, _: f32| 1.0;
     let share = |is_passed: bool| if is_passed { 1.0 } else { 0.0 };
     match function {
@@ -134,9 +133,24 @@ fn within(x: f32, low: f32, high: f32) -> f32 {
     if low < x && x < high { 1.0 } else { 0.0 }
 }
 
+/// max(x, 0) that keeps NaN, which must not vanish on its way.
+#[inline]
+pub(in crate::backend) fn rectified(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
+
+/// Multiplies a signal with a derivative. Where no signal arrives none is passed on, even where the
+/// derivative is infinite.
+#[inline]
+pub(in crate::backend) fn carried(signal: f32, slope: f32) -> f32 {
+    if signal == 0.0 { 0.0 } else { signal * slope }
+}
+
 /// Says whether x is larger than y, or alone not a number.
-fn is_above(x: f32, y: f32) -> bool {
-    x > y || (x.is_nan() && !y.is_nan())
+#[inline]
+pub(in crate::backend) fn is_above(x: f32, y: f32) -> bool {
+    // Without branches, so that several are compared at once.
+    (x > y) | (x.is_nan() & !y.is_nan())
 }
 
 /// GELU by tanh is x · sigmoid(2 · √(2/π) · (x + 0.044715 · x³)), with these two factors.

@@ -17,14 +17,14 @@ const LIMITS: [f32; 2] = [-104.0, 89.0];
 
 /// Computes eˣ.
 #[inline]
-pub(super) fn exp(x: f32) -> f32 {
+pub(in crate::backend) fn exp(x: f32) -> f32 {
     let (excess, power) = split(x);
     scaled(1.0 + excess, power)
 }
 
 /// Computes eˣ − 1, for small x too.
 #[inline]
-pub(super) fn exp_m1(x: f32) -> f32 {
+pub(in crate::backend) fn exp_m1(x: f32) -> f32 {
     let (excess, power) = split(x);
     let far = scaled(1.0 + excess, power) - 1.0;
     if power == 0.0 { excess } else { far }
@@ -60,7 +60,7 @@ fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
 
 /// Computes ln(1 + x) for x from 0 to 1, as 2 artanh(x / (2 + x)).
 #[inline]
-pub(super) fn ln_1p(x: f32) -> f32 {
+pub(in crate::backend) fn ln_1p(x: f32) -> f32 {
     const SERIES: [f32; 8] = [
         2.0,
         0.666_666_7,
@@ -77,27 +77,27 @@ pub(super) fn ln_1p(x: f32) -> f32 {
 
 /// Computes 1 / (1 + e⁻ˣ).
 #[inline]
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(in crate::backend) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
 /// Computes the derivative of [`sigmoid`].
 #[inline]
-pub(super) fn sigmoid_slope(x: f32) -> f32 {
+pub(in crate::backend) fn sigmoid_slope(x: f32) -> f32 {
     let fallen = exp(-x.abs());
     fallen / ((1.0 + fallen) * (1.0 + fallen))
 }
 
 /// Computes ln(1 + eˣ).
 #[inline]
-pub(super) fn softplus(x: f32) -> f32 {
+pub(in crate::backend) fn softplus(x: f32) -> f32 {
     let above = if x > 0.0 { x } else { 0.0 };
     above + ln_1p(exp(-x.abs()))
 }
 
 /// Computes tanh x.
 #[inline]
-pub(super) fn tanh(x: f32) -> f32 {
+pub(in crate::backend) fn tanh(x: f32) -> f32 {
     // Beyond 10 the result rounds to 1.
     let size = if x.abs() > 10.0 { 10.0 } else { x.abs() };
     let risen = exp_m1(2.0 * size);
@@ -106,7 +106,7 @@ pub(super) fn tanh(x: f32) -> f32 {
 
 /// Computes erf x.
 #[inline]
-pub(super) fn erf(x: f32) -> f32 {
+pub(in crate::backend) fn erf(x: f32) -> f32 {
     const SERIES: [f32; 7] = [
         FRAC_2_SQRT_PI,
         -0.376_126_38,
@@ -142,14 +142,14 @@ fn erfc(x: f32) -> f32 {
 
 /// Computes the distribution function of the normal distribution.
 #[inline]
-pub(super) fn normal_distribution(x: f32) -> f32 {
+pub(in crate::backend) fn normal_distribution(x: f32) -> f32 {
     let tail = 0.5 * erfc(x.abs() * FRAC_1_SQRT_2);
     if x < 0.0 { tail } else { 1.0 - tail }
 }
 
 /// Computes the density of the normal distribution.
 #[inline]
-pub(super) fn normal_density(x: f32) -> f32 {
+pub(in crate::backend) fn normal_density(x: f32) -> f32 {
     const AT_ZERO: f32 = 0.398_942_3;
     AT_ZERO * exp(-0.5 * x * x)
 }
