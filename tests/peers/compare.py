@@ -4,7 +4,8 @@
 
 Writes five networks with seeded random weights into a folder, runs all programs on one thread of one core, alternately,
 and takes the smallest CPU time of each, until it is stable. Loading and the first run are left out. "meets" says which
-goal a figure reaches. `values` needs trained models: SqueezeNet is in `examples/`, others are given by `--trained`.
+goal a figure reaches; the second table has the ratios by network. `values` needs trained models: SqueezeNet is in
+`examples/`, others are given by `--trained`.
 """
 
 import argparse
@@ -38,7 +39,19 @@ def rounded(value):
 def line(figure):
     must, aim = (f"{'≤' if figure.better == 'lower' else '≥'} {rounded(goal)}" if goal is not None else "" for goal in figure.goals)
     measured = f"{rounded(figure.measured)} {figure.unit}".strip()
-    return f"| {figure.what} | {must} | {aim} | {measured} | {figure.verdict()} | {figure.detail} |"
+    what = f"{figure.what}, {figure.network}" if figure.network else figure.what
+    return f"| {what} | {must} | {aim} | {measured} | {figure.verdict()} | {figure.detail} |"
+
+
+def summary(figures):
+    """Returns a second table: a line for every row that was measured for several networks, a column for each."""
+    several = [figure for figure in figures if figure.row in rows.EVERY]
+    columns = [name for name in networks.NETWORKS if any(figure.network == name for figure in several)]
+    lines = [f"| ratio | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    for what in dict.fromkeys(figure.what for figure in several):
+        cells = {figure.network: rounded(figure.measured) for figure in several if figure.what == what}
+        lines.append(f"| {what} | {' | '.join(cells.get(name, '') for name in columns)} |")
+    return "\n".join(lines)
 
 
 def measure(bench, arguments):
@@ -88,6 +101,7 @@ def main():
             if arguments.json:
                 kept = [vars(one) | {"verdict": one.verdict()} for one in figures]
                 arguments.json.write_text(json.dumps({"machine": machine(), "figures": kept}, indent=1) + "\n")
+        print(f"\n{summary(figures)}")
         print(f"\nCompared with {', '.join(sorted(bench.versions)) or 'nothing'}.")
 
 
