@@ -30,6 +30,7 @@ const UNSAFE: &[&str] = &[
     "core/host/src/library.rs",
     "core/host/src/serve/table",
     "core/runtime/src/backend/cpu/micro.rs",
+    "core/runtime/src/backend/cpu/registers.rs",
     "core/runtime/src/backend/cpu/rows.rs",
     "core/runtime/src/backend/cpu/simd.rs",
     "core/runtime/src/backend/plain/gemm_call.rs",

@@ -26,6 +26,7 @@ mod max_pooling;
 mod micro;
 mod movement;
 mod pixels;
+mod registers;
 mod rows;
 mod simd;
 mod stencil;

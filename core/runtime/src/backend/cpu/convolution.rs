@@ -91,12 +91,11 @@ impl Form {
         let direct = |stencils, source, weights: &Weights<'_>| {
             Direct::new(backend.isa, &backend.pool, stencils, source, weights)
         };
-        let blocks = |phases: Vec<[Stencil; 2]>| Method::Blocks {
-            inputs: weights.inputs,
-            phases: phases
-                .into_iter()
-                .map(|stencils| direct(stencils, Source::Blocks, &weights))
-                .collect(),
+        let blocks = |phases: Vec<[Stencil; 2]>| {
+            let weights = weights.for_cells();
+            let phases = phases.into_iter();
+            let phases = phases.map(|stencils| direct(stencils, Source::Blocks, &weights));
+            Method::Blocks { inputs: weights.inputs, phases: phases.collect() }
         };
         let axes = filtering.axes.each_ref();
         let is_grouped = filtering.groups > 1;

@@ -25,7 +25,7 @@ const UNIT: usize = 512 << 10;
 /// Where the input's values lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// In blocks of 16 channels.
+    /// In blocks.
     Blocks,
     /// Channels side by side, with the padding around the map: for few channels.
     Pixels,
@@ -127,10 +127,7 @@ impl Direct {
             .chain([weights.inputs.channels(), weights.outputs.members])
             .fold(1, usize::saturating_mul);
         let channels = weights.inputs.lanes();
-        let lanes = match source {
-            Source::Blocks => BLOCK,
-            Source::Pixels => channels,
-        };
+        let lanes = weights.inputs.block;
         let mut depth = lanes;
         if source == Source::Pixels && columns.is_dense() {
             // The taps of a kernel row are one run of values.

@@ -15,12 +15,19 @@ pub(super) struct Groups {
     pub members: usize,
     /// Lanes from the first channel of a group to that of the next.
     pub room: usize,
+    /// Lanes of a block.
+    pub block: usize,
 }
 
 impl Groups {
-    /// Lays channels out in blocks.
+    /// Lays channels out in blocks of 16.
     pub(super) fn blocks(count: usize, members: usize) -> Self {
-        Self { count, members, room: members.next_multiple_of(BLOCK) }
+        Self { count, members, room: members.next_multiple_of(BLOCK), block: BLOCK }
+    }
+
+    /// Lays the channels of a group out side by side.
+    pub(super) fn cells(count: usize, members: usize) -> Self {
+        Self { count, members, room: members, block: members }
     }
 
     /// Counts the channels.
@@ -33,9 +40,9 @@ impl Groups {
         self.count * self.room
     }
 
-    /// Says whether the lanes are those of maps whose groups follow each other without gaps.
+    /// Says whether maps in blocks are laid out so.
     pub(super) fn are_together(&self) -> bool {
-        self.count == 1 || self.room == self.members
+        self.block == BLOCK && (self.count == 1 || self.room == self.members)
     }
 
     /// Returns the group and the member that a lane stands for.
@@ -56,46 +63,100 @@ impl Groups {
         channel / self.members * self.room + channel % self.members
     }
 
-    /// Moves the groups of maps apart, each to blocks of its own.
+    /// Moves the groups of maps in blocks apart.
     pub(super) fn part(&self, pool: &Pool, maps: Maps, values: &[f32]) -> Buffer {
-        let apart = Maps { channels: self.lanes(), ..maps };
-        let mut moved = pool.take(apart.len());
-        rearrange(maps, values, apart, &mut moved, |lane| self.channel(lane));
-        moved
+        let lanes = self.layout(maps);
+        let mut apart = pool.take(maps.batch * maps.cells() * lanes.lanes);
+        rearrange(Layout::of(maps), values, lanes, &mut apart, |lane| self.channel(lane));
+        apart
     }
 
-    /// Moves groups, each in blocks of its own, to where they follow each other.
+    /// Moves groups that are apart to where they are in maps in blocks.
     pub(super) fn join(&self, apart: &[f32], maps: Maps, values: &mut [f32]) {
-        let lanes = Maps { channels: self.lanes(), ..maps };
         let source = |channel| (channel < maps.channels).then(|| self.lane(channel));
-        rearrange(lanes, apart, maps, values, source);
+        rearrange(self.layout(maps), apart, Layout::of(maps), values, source);
+    }
+
+    fn layout(&self, maps: Maps) -> Layout {
+        Layout { lanes: self.lanes(), block: self.block, cells: maps.cells() }
     }
 }
 
-/// Fills lanes with others: lane `l` with lane `source(l)`, or zero. Extents of both maps but the
-/// channels are the same.
+/// How an image's values lie: `[block][cell][lane of the block]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    lanes: usize,
+    block: usize,
+    cells: usize,
+}
+
+impl Layout {
+    /// Returns the layout of maps in blocks of 16.
+    pub(super) fn of(maps: Maps) -> Self {
+        Self { lanes: maps.blocks() * BLOCK, block: BLOCK, cells: maps.cells() }
+    }
+}
+
+/// Neighbouring lanes of a block that are copied from neighbouring lanes of another.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    lane: usize,
+    length: usize,
+    /// The first value in the image that they are copied from; zeros without.
+    source: Option<usize>,
+}
+
+/// Fills the lanes of images with others: lane `l` with lane `source(l)`, or zero.
 pub(super) fn rearrange(
-    from: Maps,
+    from: Layout,
     values: &[f32],
-    to: Maps,
+    to: Layout,
     target: &mut [f32],
     source: impl Fn(usize) -> Option<usize> + Sync,
 ) {
-    for_each_chunk(target, to.plane(), |index, plane| {
-        let (image, block) = (index / to.blocks(), index % to.blocks());
-        for lane in 0..BLOCK {
-            let targets = plane.chunks_exact_mut(BLOCK);
-            let Some(source) = source(block * BLOCK + lane) else {
-                targets.for_each(|cell| cell[lane] = 0.0);
-                continue;
+    let blocks = to.lanes.checked_div(to.block).unwrap_or(0);
+    for_each_chunk(target, to.block * to.cells, |index, target| {
+        let image = index / blocks * from.lanes * from.cells;
+        let first = index % blocks * to.block;
+        let mut runs: Vec<Run> = Vec::new();
+        for lane in 0..to.block {
+            let source = source(first + lane).map(|source| {
+                image + source / from.block * from.block * from.cells + source % from.block
+            });
+            let is_next = |run: &Run| {
+                let next = run.source.map(|source| source + run.length);
+                next == source && source.is_none_or(|source| (source - image) % from.block != 0)
             };
-            let start = (image * from.blocks() + source / BLOCK) * from.plane();
-            let sources = values[start..start + from.plane()].chunks_exact(BLOCK);
-            for (target, cell) in targets.zip(sources) {
-                target[lane] = cell[source % BLOCK];
+            match runs.last_mut() {
+                Some(run) if is_next(run) => run.length += 1,
+                _ => runs.push(Run { lane, length: 1, source }),
             }
         }
+        copy(&runs, values, from.block, target, to.block);
     });
+}
+
+/// Copies runs of every cell of a block.
+fn copy(runs: &[Run], values: &[f32], from: usize, target: &mut [f32], to: usize) {
+    for cell in 0..target.len() / to {
+        for run in runs {
+            let place = cell * to + run.lane;
+            let source = run.source.map(|source| source + cell * from);
+            // Pieces of one length are copied fast. What is too much lies in runs that follow, or
+            // in cells, as long as some do.
+            let piece = target[place..].first_chunk_mut::<BLOCK>();
+            let values = &values[source.unwrap_or(0)..];
+            match (piece, values.first_chunk::<BLOCK>()) {
+                (Some(piece), Some(values)) if run.length <= BLOCK && source.is_some() => {
+                    *piece = *values;
+                }
+                _ => match source {
+                    Some(_) => target[place..][..run.length].copy_from_slice(&values[..run.length]),
+                    None => target[place..][..run.length].fill(0.0),
+                },
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -106,31 +167,36 @@ mod tests {
     #[test]
     fn groups_are_parted_and_joined_again() {
         let pool = Pool::default();
-        for (count, members) in [(1, 5), (2, 16), (3, 5), (2, 20), (7, 3)] {
-            let groups = Groups::blocks(count, members);
-            let maps = Maps { batch: 2, channels: count * members, height: 2, width: 3 };
-            let rows: Vec<f32> = (1..=maps.batch * maps.channels * 6).map(|x| x as f32).collect();
-            let blocked = Blocked::from_rows(&pool, maps, &rows);
-            let apart = groups.part(&pool, maps, blocked.values());
-            let lanes = Maps { channels: groups.lanes(), ..maps };
-            let apart = Blocked::new(lanes, apart);
-            for (lane, map) in apart.to_rows().chunks(6).enumerate() {
-                let (image, lane) = (lane / groups.lanes(), lane % groups.lanes());
-                let expected = groups
-                    .channel(lane)
-                    .map_or(0.0, |channel| (image * maps.channels + channel) as f32 * 6.0 + 1.0);
-                assert_eq!(map[0].to_bits(), expected.to_bits());
+        for (count, members) in [(1, 5), (2, 16), (3, 5), (2, 20), (7, 3), (2, 40)] {
+            for groups in [Groups::blocks(count, members), Groups::cells(count, members)] {
+                let maps = Maps { batch: 2, channels: count * members, height: 2, width: 3 };
+                let rows: Vec<f32> =
+                    (1..=maps.batch * maps.channels * 6).map(|x| x as f32).collect();
+                let blocked = Blocked::from_rows(&pool, maps, &rows);
+                pool.poison();
+                let apart = groups.part(&pool, maps, blocked.values());
+                for (index, &value) in apart.iter().enumerate() {
+                    let (lane, index) = (index % groups.block, index / groups.block);
+                    let (cell, index) = (index % 6, index / 6);
+                    let blocks = groups.lanes() / groups.block;
+                    let (block, image) = (index % blocks, index / blocks);
+                    let channel = groups.channel(block * groups.block + lane);
+                    let expected = channel.map_or(0.0, |channel| {
+                        ((image * maps.channels + channel) * 6 + cell) as f32 + 1.0
+                    });
+                    assert_eq!(value.to_bits(), expected.to_bits(), "{groups:?}");
+                }
+                let mut joined = pool.take(maps.len());
+                joined.fill(f32::NAN);
+                groups.join(&apart, maps, &mut joined);
+                assert_eq!(*joined, *blocked.values(), "{groups:?}");
             }
-            let mut joined = pool.take(maps.len());
-            joined.fill(f32::NAN);
-            groups.join(apart.values(), maps, &mut joined);
-            assert_eq!(*joined, *blocked.values());
         }
     }
 
     #[test]
     fn only_groups_that_fill_their_blocks_are_together() {
         assert!(Groups::blocks(1, 5).are_together() && Groups::blocks(3, 32).are_together());
-        assert!(!Groups::blocks(3, 5).are_together());
+        assert!(!Groups::blocks(3, 5).are_together() && !Groups::cells(3, 32).are_together());
     }
 }

@@ -10,10 +10,11 @@ use super::Isa;
 use super::blocked::{Blocked, Maps};
 use super::buffer::{Buffer, Pool};
 use super::convolution::Setting;
-use super::groups::{Groups, rearrange};
+use super::groups::{Groups, Layout, rearrange};
 use super::micro::{BLOCK, Target};
-use super::simd::{InRegisters, Order, Registers, Vector, in_registers};
-use super::stencil::Stencil;
+use super::registers::{InRegisters, Registers, in_registers};
+use super::simd::{Order, Vector};
+use super::stencil::{Stencil, Tap};
 use super::tasks::for_each_task;
 use super::weights::Weights;
 use crate::Epilogue;
@@ -45,6 +46,16 @@ struct Row<'a, const WIDTH: usize> {
     bias: &'a [f32; BLOCK],
     epilogue: Epilogue,
     target: &'a mut [[f32; BLOCK]],
+    /// Room for the taps of a cell.
+    taps: &'a mut Vec<Place>,
+}
+
+/// Where the cell under a tap lies, relative to the first that the output could see, and which
+/// weights are its.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    cell: isize,
+    weights: usize,
 }
 
 impl Lanewise {
@@ -113,6 +124,7 @@ impl Lanewise {
                 let block = unit % made.blocks();
                 let sources: Vec<_> =
                     sources.iter().map(|source| &source[unit * cells..][..cells]).collect();
+                let mut taps = Vec::new();
                 for row in some {
                     let place = rows.start + row * rows.step;
                     let length = columns.size * BLOCK;
@@ -126,6 +138,7 @@ impl Lanewise {
                         bias: &biases[block],
                         epilogue,
                         target: target.as_chunks_mut().0,
+                        taps: &mut taps,
                     };
                     match self.width {
                         1 => in_registers(self.isa, row),
@@ -148,7 +161,7 @@ impl Lanewise {
         let lanes = Maps { channels, ..maps };
         let copy = |number: usize| {
             let mut copied = pool.take(lanes.len());
-            rearrange(maps, input, lanes, &mut copied, |lane| {
+            rearrange(Layout::of(maps), input, Layout::of(lanes), &mut copied, |lane| {
                 (lane < channels).then(|| lane / outputs * inputs + number)
             });
             copied
@@ -159,8 +172,8 @@ impl Lanewise {
 
 impl<'a> Row<'a, 1> {
     fn of_width<const WIDTH: usize>(self) -> Row<'a, WIDTH> {
-        let Self { plan, stencils, number, sources, weights, bias, epilogue, target } = self;
-        Row { plan, stencils, number, sources, weights, bias, epilogue, target }
+        let Self { plan, stencils, number, sources, weights, bias, epilogue, target, taps } = self;
+        Row { plan, stencils, number, sources, weights, bias, epilogue, target, taps }
     }
 }
 
@@ -176,15 +189,20 @@ impl<const WIDTH: usize> InRegisters for Row<'_, WIDTH> {
             inner.start.max(seen.start)..inner.end.min(seen.end)
         });
         let mut column = 0;
+        let mut seen = 0..0;
         while column < columns.outputs {
             let room = if inner.contains(&column) { inner.end - column } else { 1 };
-            let taps = columns.taps_of(column);
+            let across = columns.taps_of(column);
+            if across != seen || column == 0 {
+                self.place(across.clone());
+                seen = across;
+            }
             // As many as half of the registers hold.
             column += match room.min(8 / N) {
-                8 => self.cells::<V, N, 8>(registers, column, taps),
-                4..8 => self.cells::<V, N, 4>(registers, column, taps),
-                2..4 => self.cells::<V, N, 2>(registers, column, taps),
-                _ => self.cells::<V, N, 1>(registers, column, taps),
+                8 => self.cells::<V, N, 8>(registers, column),
+                4..8 => self.cells::<V, N, 4>(registers, column),
+                2..4 => self.cells::<V, N, 2>(registers, column),
+                _ => self.cells::<V, N, 1>(registers, column),
             };
         }
     }
@@ -201,35 +219,47 @@ impl<const WIDTH: usize> Row<'_, WIDTH> {
         orders
     };
 
+    /// Notes the taps of cells for which some columns of the kernel lie on the map.
+    #[inline(always)]
+    fn place(&mut self, across: Range<usize>) {
+        let [rows, columns] = self.stencils;
+        let [_, taps_across] = self.plan.kernel;
+        self.taps.clear();
+        for down in &rows.taps[rows.taps_of(self.number)] {
+            let row = (self.number * rows.stride).cast_signed() + down.offset;
+            let place = |tap: &Tap| Place {
+                cell: row * columns.inputs.cast_signed() + tap.offset,
+                weights: down.index * taps_across + tap.index,
+            };
+            self.taps.extend(columns.taps[across.clone()].iter().map(place));
+        }
+    }
+
     /// Computes `CELLS` cells that see the same taps; returns how many.
     #[inline(always)]
     fn cells<V: Vector, const N: usize, const CELLS: usize>(
         &mut self,
         registers: Registers<V, N>,
         column: usize,
-        across: Range<usize>,
     ) -> usize {
-        let [rows, columns] = self.stencils;
+        let [_, columns] = self.stencils;
         let [taps_down, taps_across] = self.plan.kernel;
         let mut sums = [registers.splat(0.0); CELLS];
         for (copy, source) in self.sources.iter().enumerate() {
-            for down in &rows.taps[rows.taps_of(self.number)] {
-                let row = (self.number * rows.stride).wrapping_add_signed(down.offset);
-                for tap in &columns.taps[across.clone()] {
-                    let cell = (column * columns.stride).wrapping_add_signed(tap.offset);
-                    let source = &source[row * columns.inputs + cell..];
-                    let number = (copy * taps_down + down.index) * taps_across + tap.index;
-                    let weights = &self.weights[number * WIDTH..][..WIDTH];
-                    for (weights, order) in weights.iter().zip(&Self::ORDERS) {
-                        let weights = registers.load(weights);
-                        for (number, sum) in sums.iter_mut().enumerate() {
-                            let values = &source[number * columns.stride];
-                            let values = match WIDTH {
-                                1 => registers.load(values),
-                                _ => registers.permuted(values, order),
-                            };
-                            *sum = sum.multiply_add(values, weights);
-                        }
+            let weights = &self.weights[copy * taps_down * taps_across * WIDTH..];
+            for place in &*self.taps {
+                let cell = (column * columns.stride).wrapping_add_signed(place.cell);
+                let source = &source[cell..];
+                let weights = &weights[place.weights * WIDTH..][..WIDTH];
+                for (weights, order) in weights.iter().zip(&Self::ORDERS) {
+                    let weights = registers.load(weights);
+                    for (number, sum) in sums.iter_mut().enumerate() {
+                        let values = &source[number * columns.stride];
+                        let values = match WIDTH {
+                            1 => registers.load(values),
+                            _ => registers.permuted(values, order),
+                        };
+                        *sum = sum.multiply_add(values, weights);
                     }
                 }
             }

@@ -6,6 +6,9 @@ use super::groups::Groups;
 use super::micro::BLOCK;
 use crate::backend::filtering::Filtering;
 
+/// The most channels of a group of inputs that are multiplied at once.
+const DEPTH: usize = 192;
+
 /// Which way filters are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Direction {
@@ -46,7 +49,17 @@ impl<'a> Weights<'a> {
 
     /// Reads filters of one group for inputs whose channels lie side by side.
     pub(super) fn for_pixels(self) -> Self {
-        Self { inputs: Groups { room: self.inputs.members, ..self.inputs }, ..self }
+        Self { inputs: Groups::cells(1, self.inputs.members), ..self }
+    }
+
+    /// Reads them for inputs of which groups that fill no blocks lie side by side, so that no
+    /// padding is multiplied.
+    pub(super) fn for_cells(self) -> Self {
+        let Groups { count, members, .. } = self.inputs;
+        if count == 1 || members.is_multiple_of(BLOCK) || members > DEPTH {
+            return self;
+        }
+        Self { inputs: Groups::cells(count, members), ..self }
     }
 
     /// Returns the weight between two lanes, zero where one of them stands for nothing or they
