@@ -125,7 +125,8 @@ pub(super) fn rearrange(
             });
             let is_next = |run: &Run| {
                 let next = run.source.map(|source| source + run.length);
-                next == source && source.is_none_or(|source| (source - image) % from.block != 0)
+                next == source
+                    && source.is_none_or(|source| !(source - image).is_multiple_of(from.block))
             };
             match runs.last_mut() {
                 Some(run) if is_next(run) => run.length += 1,
