@@ -13,7 +13,7 @@ use super::buffer::{Buffer, Pool};
 use super::micro::{BLOCK, Call, Kernel, Segment, Start, Target};
 use super::stencil::Stencil;
 use super::support::Support;
-use super::tasks::for_each_task;
+use super::tasks::{for_each_task, steps_per_unit};
 use super::weights::Weights;
 use crate::Epilogue;
 
@@ -46,7 +46,7 @@ pub(super) struct Direct {
     out_blocks: usize,
     groups: Vec<Group>,
     weights: Buffer,
-    /// Cells of the output in one strip, and strips in a unit of work.
+    /// Cells of the output in one strip and strips in a unit of work, at most.
     strip: usize,
     strips_per_unit: usize,
     multiply_adds: usize,
@@ -328,23 +328,39 @@ impl Direct {
             .map(|support| if is_flat { support.flat(self.width) } else { support.clone() })
             .collect();
         let images = &Images { supports: &supports, ..*images };
-        let strips = columns.outputs.div_ceil(self.strip.max(1)) * rows.outputs * batch;
-        let units = strips.div_ceil(self.strips_per_unit);
+        let parts = self.groups.len();
+        let width = if rows.outputs == 1 {
+            let pixels = self.kernel.pixels();
+            let width = steps_per_unit(columns.outputs * batch, self.strip, parts);
+            width.next_multiple_of(pixels).max(4 * pixels)
+        } else {
+            self.strip
+        };
+        let strips = columns.outputs.div_ceil(width) * rows.outputs * batch;
+        let per_unit = steps_per_unit(strips, self.strips_per_unit, parts);
         let output = Target::new(output);
         let work = self.multiply_adds.saturating_mul(batch);
-        for_each_task(units, self.groups.len(), work, |unit, groups| {
-            let first = unit * self.strips_per_unit;
-            let strips = first..(first + self.strips_per_unit).min(strips);
+        for_each_task(strips.div_ceil(per_unit), parts, work, |unit, groups| {
+            let first = unit * per_unit;
+            let strips = first..(first + per_unit).min(strips);
             for group in &self.groups[groups] {
-                self.unit(group, strips.clone(), images, output);
+                self.unit(group, width, strips.clone(), images, output);
             }
         });
     }
 
-    fn unit(&self, group: &Group, strips: Range<usize>, images: &Images<'_>, output: Target<'_>) {
+    /// Computes a group of outputs in some strips of so many cells.
+    fn unit(
+        &self,
+        group: &Group,
+        width: usize,
+        strips: Range<usize>,
+        images: &Images<'_>,
+        output: Target<'_>,
+    ) {
         let Images { values, supports, bias, epilogue } = *images;
         let [rows, columns] = &self.stencils;
-        let per_row = columns.outputs.div_ceil(self.strip);
+        let per_row = columns.outputs.div_ceil(width);
         let plane = rows.size * columns.size * BLOCK;
         let [top, left] =
             [rows, columns].map(|stencil| stencil.taps.first().map_or(0, |tap| tap.offset));
@@ -354,14 +370,14 @@ impl Direct {
         for (index, pass) in group.passes.iter().enumerate() {
             let next =
                 group.passes.get(index + 1).map_or(&[][..], |pass| &weights[pass.weights.clone()]);
-            let calls: usize = strips.len() * self.strip.div_ceil(self.kernel.pixels());
+            let calls: usize = strips.len() * width.div_ceil(self.kernel.pixels());
             let ahead = next.len().div_ceil(calls.max(1)).next_multiple_of(BLOCK);
             let mut next = next.chunks(ahead.max(BLOCK));
             for strip in strips.clone() {
                 let (row, part) = (strip / per_row, strip % per_row);
                 let (image, row) = (row / rows.outputs, row % rows.outputs);
-                let start = (part * self.strip).max(pass.columns.start);
-                let end = ((part + 1) * self.strip).min(pass.columns.end);
+                let start = (part * width).max(pass.columns.start);
+                let end = ((part + 1) * width).min(pass.columns.end);
                 let support = &supports[image];
                 let taps = rows.taps_within(row, &support.rows);
                 let segments = &pass.segments[taps.start * pass.per_row..taps.end * pass.per_row];

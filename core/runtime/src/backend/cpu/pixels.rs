@@ -3,6 +3,7 @@
 use super::blocked::Blocked;
 use super::micro::BLOCK;
 use crate::backend::axis::Axis;
+use crate::backend::units::for_each_chunk;
 use crate::{Computed, Tensor};
 
 /// Maps to be laid out pixel by pixel, wherever they lie.
@@ -31,8 +32,8 @@ impl<'a> Pixels<'a> {
     pub(super) fn pad(&self, image: usize, axes: [Axis; 2], channels: usize, padded: &mut [f32]) {
         let [rows, columns] = axes;
         let width = (columns.size + columns.padding[0] + columns.padding[1]) * channels;
-        let inside = padded.chunks_exact_mut(width.max(1)).skip(rows.padding[0]).take(rows.size);
-        for (row, target) in inside.enumerate() {
+        let inside = &mut padded[rows.padding[0] * width..][..rows.size * width];
+        for_each_chunk(inside, width, |row, target| {
             let target = &mut target[columns.padding[0] * channels..][..columns.size * channels];
             match self {
                 Self::Rows(values, length) => {
@@ -47,7 +48,7 @@ impl<'a> Pixels<'a> {
                         for (pixel, ((&red, &green), &blue)) in pixels.iter_mut().zip(colours) {
                             *pixel = [red, green, blue];
                         }
-                        continue;
+                        return;
                     }
                     for channel in 0..channels {
                         let pixels = target[channel..].iter_mut().step_by(channels);
@@ -65,6 +66,6 @@ impl<'a> Pixels<'a> {
                     }
                 }
             }
-        }
+        });
     }
 }
