@@ -246,10 +246,7 @@ pub trait Backend: Debug + Send + Sync {
             operand::require("linear", "a bias", bias.shape(), &[weight.shape().batch()])?;
             output = self.binary(Binary::Add, &output, bias)?;
         }
-        match epilogue {
-            Epilogue::None => Ok(output),
-            Epilogue::Rectify => self.unary(Unary::Rectify, &output),
-        }
+        finished(self, output, epilogue)
     }
 
     /// Applies a function to every element.
@@ -264,6 +261,14 @@ pub trait Backend: Debug + Send + Sync {
     /// # Errors
     /// Fails when the shapes differ.
     fn unary_adjoint(&self, function: Unary, signal: &Tensor, input: &Tensor) -> Computed;
+
+    /// Adds two values element by element, broadcasting both, and applies an epilogue.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not broadcast.
+    fn addition(&self, a: &Tensor, b: &Tensor, epilogue: Epilogue) -> Computed {
+        finished(self, self.binary(Binary::Add, a, b)?, epilogue)
+    }
 
     /// Applies a function to every pair of elements, broadcasting both operands.
     ///
@@ -478,6 +483,14 @@ pub trait Backend: Debug + Send + Sync {
     /// Fails when a patch does not fit.
     fn overwrite(&self, input: &Tensor, patches: &[Patch]) -> Computed {
         self.upload(&crate::host::overwrite(&input.to_host()?, patches)?)
+    }
+}
+
+/// Applies an epilogue to what a kernel without one has stored.
+fn finished(backend: &(impl Backend + ?Sized), result: Tensor, epilogue: Epilogue) -> Computed {
+    match epilogue {
+        Epilogue::None => Ok(result),
+        Epilogue::Rectify => backend.unary(Unary::Rectify, &result),
     }
 }
 

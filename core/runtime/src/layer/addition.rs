@@ -1,5 +1,5 @@
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
-use crate::{Backend, Binary, LayerError, Shape, Tensor};
+use crate::{Backend, Epilogue, LayerError, Shape, Tensor};
 
 /// Adds two or more values, broadcast with their trailing axes aligned: the shortcut of a residual
 /// block, or a bias.
@@ -29,10 +29,24 @@ impl Layer for Addition {
         };
         let mut total = Tensor::clone(first);
         for other in others {
-            total = backend.binary(Binary::Add, &total, other)?;
+            total = backend.addition(&total, other, Epilogue::None)?;
         }
         let record = Record::new(&total, inputs);
         Ok((total, record))
+    }
+
+    fn forward_with_epilogue(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        epilogue: Epilogue,
+    ) -> Option<Result<(Tensor, Record), LayerError>> {
+        let (last, others) = inputs.split_last().filter(|(_, others)| !others.is_empty())?;
+        Some(self.forward(backend, others, Keep::Output).and_then(|(total, _)| {
+            let output = backend.addition(&total, last, epilogue)?;
+            let record = Record::new(&output, inputs);
+            Ok((output, record))
+        }))
     }
 
     fn reach(&self, _input: usize) -> Reach {

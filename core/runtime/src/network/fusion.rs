@@ -42,15 +42,18 @@ mod tests {
     use super::super::testing::{Log, Spy, add, bits, convolution, value, with_image};
     use super::*;
     use crate::layer::testing::Numbers;
-    use crate::layer::{Flatten, Linear, Rectifier};
+    use crate::layer::{Addition, Flatten, Linear, Rectifier};
     use crate::{Composite, CpuBackend, Edit, Keep, Tensor};
 
-    /// A network in which a convolution and a fully connected layer each have a rectifier.
+    /// A network in which a convolution, a sum and a fully connected layer each have a rectifier.
     fn network() -> Network {
         let (mut builder, image) = with_image([1, 2, 8, 8]);
         let conv = add(&mut builder, "conv", convolution(1, [3, 2, 3, 3], 1), &[image]);
         let relu1 = add(&mut builder, "relu1", Rectifier, &[conv]);
-        let flat = add(&mut builder, "flat", Flatten, &[relu1]);
+        let branch = add(&mut builder, "branch", convolution(4, [3, 3, 3, 3], 1), &[relu1]);
+        let sum = add(&mut builder, "sum", Addition, &[branch, relu1, branch]);
+        let relu2 = add(&mut builder, "relu2", Rectifier, &[sum]);
+        let flat = add(&mut builder, "flat", Flatten, &[relu2]);
         let mut numbers = Numbers::new(2);
         let weight = numbers.tensor([4, 3 * 8 * 8]);
         let linear = Linear::new(weight, Some(numbers.tensor([4]))).unwrap();
@@ -80,15 +83,15 @@ mod tests {
         let network = network();
         for keep in [Keep::Output, Keep::Inversion] {
             let request = ForwardRequest { keep, ..ForwardRequest::default() };
-            assert_eq!(leaders(&network, &[], &request), ["conv", "hidden"]);
+            assert_eq!(leaders(&network, &[], &request), ["conv", "sum", "hidden"]);
             let captures = [value(&network, "conv")];
-            assert_eq!(leaders(&network, &captures, &request), ["hidden"]);
+            assert_eq!(leaders(&network, &captures, &request), ["sum", "hidden"]);
         }
         let edit =
             Edit::Replace { value: value(&network, "hidden"), channels: vec![0], with: vec![1.0] };
         let interventions = [Intervention { row: 0, edit }];
         let request = ForwardRequest { interventions: &interventions, ..ForwardRequest::default() };
-        assert_eq!(leaders(&network, &[], &request), ["conv"]);
+        assert_eq!(leaders(&network, &[], &request), ["conv", "sum"]);
     }
 
     #[test]
@@ -96,14 +99,14 @@ mod tests {
         let network = network();
         let backend = CpuBackend::new();
         let images = Numbers::new(3).tensor([2, 2, 8, 8]);
-        let [image, conv, relu1, hidden, scores] =
-            ["image", "conv", "relu1", "hidden", "scores"].map(|name| value(&network, name));
+        let names = ["image", "conv", "relu1", "sum", "hidden", "scores"];
+        let [image, conv, relu1, sum, hidden, scores] = names.map(|name| value(&network, name));
         let run = |captures: &[ValueId]| {
             let keep = Keep::Inversion;
             let request = ForwardRequest { captures, keep, interventions: &[] };
             let trace = network.forward(&backend, std::slice::from_ref(&images), &request).unwrap();
             let starts = [(scores, Tensor::filled([2, 4], 1.0))];
-            let to = [image, conv, relu1, hidden];
+            let to = [image, conv, relu1, sum, hidden];
             let arrived =
                 network.backward(&backend, &trace, &starts, &Composite::default(), &to).unwrap();
             let forward = [relu1, scores].map(|id| bits(trace.value(id).unwrap()));
@@ -111,7 +114,7 @@ mod tests {
         };
         let joined = run(&[relu1, scores]);
         assert!(joined.1[0].iter().any(|&signal| f32::from_bits(signal) != 0.0));
-        assert_eq!(joined, run(&[conv, relu1, hidden, scores]));
+        assert_eq!(joined, run(&[conv, relu1, sum, hidden, scores]));
     }
 
     #[test]
