@@ -54,6 +54,15 @@ impl Dots<'_> {
     }
 }
 
+/// How sums of rows meet what lies where they go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joining {
+    /// They begin at zero and are added.
+    Added,
+    /// They go on from it.
+    Continued,
+}
+
 /// Sums of rows, each times its factor: `out[image][column]` grows by the sum over rows of
 /// `factors[image][row] · weights[row][column]`.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +87,8 @@ pub(super) struct Combinations<'a> {
     pub out_start: usize,
     /// Numbers from image to image.
     pub out_step: usize,
+    /// How they meet what lies there.
+    pub joining: Joining,
     /// Where weights of a first row begin that the calls after this one need, to be fetched in
     /// passing with those of the rows below.
     pub next: &'a [usize],
@@ -213,7 +224,15 @@ unsafe fn combinations<V: Vector, const N: usize, const R: usize>(call: &Combina
     let factors = call.factors.as_ptr().wrapping_add(call.factor);
     // SAFETY: for everything below the caller vouches.
     unsafe {
+        let out = call.out.address(call.out_start);
         let mut sums = [[V::splat(0.0); R]; N];
+        if call.joining == Joining::Continued {
+            for (n, sums) in sums.iter_mut().enumerate() {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::load(out.add(n * call.out_step + r * V::LANES));
+                }
+            }
+        }
         for row in 0..call.rows {
             for &next in call.next {
                 prefetch(call.weights.as_ptr().wrapping_add(next + row * call.row_step));
@@ -230,11 +249,13 @@ unsafe fn combinations<V: Vector, const N: usize, const R: usize>(call: &Combina
             }
             weights = weights.wrapping_add(call.row_step);
         }
-        let out = call.out.address(call.out_start);
         for (n, sums) in sums.into_iter().enumerate() {
             for (r, sum) in sums.into_iter().enumerate() {
                 let to = out.add(n * call.out_step + r * V::LANES);
-                V::load(to).add(sum).store(to);
+                match call.joining {
+                    Joining::Added => V::load(to).add(sum).store(to),
+                    Joining::Continued => sum.store(to),
+                }
             }
         }
     }
