@@ -285,6 +285,14 @@ impl Backend for CpuBackend {
         })
     }
 
+    fn addition(&self, a: &Tensor, b: &Tensor, epilogue: Epilogue) -> Computed {
+        element_wise::addition(self, a, b, epilogue).unwrap_or_else(|| {
+            self.plainly("addition", &[a, b], |plain, operands| {
+                plain.addition(operands[0], operands[1], epilogue)
+            })
+        })
+    }
+
     fn binary(&self, function: Binary, a: &Tensor, b: &Tensor) -> Computed {
         if let Some(output) = element_wise::binary(self, function, a, b) {
             return output;

@@ -10,10 +10,10 @@ use super::lanes::{Lanes, cells, cells_mut};
 use super::micro::BLOCK;
 use super::simd::vectorized;
 use super::strips::strips;
-use crate::backend::functions::{BinaryVisitor, UnaryVisitor, carried, of_one, of_two};
+use crate::backend::functions::{BinaryVisitor, UnaryVisitor, carried, of_one, of_two, rectified};
 use crate::backend::operand::require;
 use crate::backend::units::{CHEAP_UNIT, for_each_chunk, for_each_unit};
-use crate::{Binary, Computed, Side, Tensor, Unary};
+use crate::{Binary, Computed, Epilogue, Side, Tensor, Unary};
 
 /// Moving an element costs about as much as so many multiply-adds.
 const MOVED: usize = 8;
@@ -107,6 +107,24 @@ pub(super) fn binary(
 ) -> Option<Computed> {
     let pair = Pair::of(backend, "binary", [a, b])?;
     Some(pair.and_then(|pair| of_two(function, pair)))
+}
+
+/// Adds, under the same condition, and applies an epilogue; see
+/// [`Backend::addition`](crate::Backend::addition).
+pub(super) fn addition(
+    backend: &CpuBackend,
+    a: &Tensor,
+    b: &Tensor,
+    epilogue: Epilogue,
+) -> Option<Computed> {
+    let pair = Pair::of(backend, "addition", [a, b])?;
+    Some(pair.and_then(|pair| {
+        let output = match epilogue {
+            Epilogue::None => pair.combined(|a, b| a + b, |_, _| ()),
+            Epilogue::Rectify => pair.combined(|a, b| rectified(a + b), |_, _| ()),
+        };
+        Ok(Blocked::new(pair.maps, output?).into_tensor())
+    }))
 }
 
 /// Multiplies with a partial derivative, under the same condition; see
@@ -334,6 +352,20 @@ mod tests {
         Binary::Power,
         Binary::Subtract,
     ];
+
+    #[test]
+    fn sums_are_rectified_in_the_same_pass() {
+        let plain = PlainBackend::new();
+        for backend in backends() {
+            for extents in extents() {
+                let [a, b] = [rough(extents, 3), rough(extents, 4)];
+                for epilogue in [Epilogue::None, Epilogue::Rectify] {
+                    let sum = backend.addition(&in_blocks(&backend, &a), &b, epilogue).unwrap();
+                    assert_same(&sum, &plain.addition(&a, &b, epilogue).unwrap(), "addition");
+                }
+            }
+        }
+    }
 
     #[test]
     fn functions_and_their_adjoints_are_those_of_the_plain_backend() {

@@ -119,6 +119,7 @@ mod tests {
     use super::forward::{IMAGES, OUTPUTS, TERMS};
     use super::*;
     use crate::backend::cpu::Isa;
+    use crate::backend::cpu::testing::backends;
     use crate::layer::testing::Numbers;
     use crate::{Backend, PlainBackend};
 
@@ -148,15 +149,8 @@ mod tests {
     #[test]
     fn every_instruction_set_computes_what_the_plain_backend_does_forward_and_back() {
         let plain = PlainBackend::new();
-        for isa in Isa::available() {
-            let backend = CpuBackend::with_isa(isa);
-            // What is left over in idle memory must not get into results.
-            let idle: Vec<_> = [100, 3000, 40_000, 300_000, 300_000]
-                .map(|length| backend.pool.take(length))
-                .into_iter()
-                .map(|mut buffer| buffer.fill(f32::NAN))
-                .collect();
-            drop(idle);
+        for backend in backends() {
+            let isa = backend.isa();
             for [images, inputs, outputs] in EXTENTS {
                 let mut numbers = Numbers::new(7);
                 let weights = numbers.tensor([outputs, inputs]);
