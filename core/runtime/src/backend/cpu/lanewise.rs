@@ -19,6 +19,9 @@ use super::tasks::for_each_task;
 use super::weights::Weights;
 use crate::Epilogue;
 
+/// The most channels that are copied so that one of the result sees them in its lane.
+const MEMBERS: usize = 8;
+
 /// A lane-wise convolution or adjoint for maps of one size, ready to run.
 #[derive(Debug)]
 pub(super) struct Lanewise {
@@ -63,7 +66,8 @@ impl Lanewise {
     pub(super) fn suits(weights: &Weights<'_>) -> bool {
         let [inputs, outputs] = [weights.inputs.members, weights.outputs.members];
         let is_narrow = inputs == outputs && [1, 2, 4, 8].contains(&inputs);
-        weights.inputs.count > 1 && (is_narrow || inputs == 1 || outputs == 1)
+        let is_single = inputs == 1 || outputs == 1 && (1..=MEMBERS).contains(&inputs);
+        weights.inputs.count > 1 && (is_narrow || is_single)
     }
 
     /// Packs filters.

@@ -65,7 +65,7 @@ fn windows() -> impl Iterator<Item = Window> {
 }
 
 /// Channels, filters and groups.
-const CHANNELS: [[usize; 3]; 15] = [
+const CHANNELS: [[usize; 3]; 16] = [
     [1, 1, 1],
     [3, 17, 1],
     [15, 16, 1],
@@ -82,6 +82,7 @@ const CHANNELS: [[usize; 3]; 15] = [
     [24, 24, 6],
     [40, 40, 5],
     [6, 6, 3],
+    [30, 3, 3],
 ];
 
 /// Every window with every number of channels, on small maps.
