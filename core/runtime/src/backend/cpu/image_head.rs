@@ -22,10 +22,6 @@ const SEGMENTS: usize = 12;
 /// Products that are made before they are added up: 128 KiB of the second-level cache.
 const PRODUCTS: usize = 1 << 15;
 
-/// Images that neighbouring cells are added to in turn: an addition to what was just written would
-/// wait for it.
-const COPIES: usize = 4;
-
 /// The adjoint for maps of one size, ready to run.
 #[derive(Debug)]
 pub(super) struct ImageHead {
@@ -129,9 +125,8 @@ impl ImageHead {
         });
     }
 
-    /// Restores some rows of an image. Every copy of a cell adds up what it gets from the rows of
-    /// the signal in their order, and in each from the columns in theirs, and the copies are added
-    /// in theirs: whatever rows are asked for.
+    /// Restores some rows of an image. Every cell adds up what it gets from the rows of the signal
+    /// in their order, and in each from the columns in theirs, whatever rows are asked for.
     fn restore(
         &self,
         pool: &Pool,
@@ -144,7 +139,7 @@ impl ImageHead {
         let span = (rows.kernel - 1) * rows.dilation + 1;
         // Rows with their padding, of which a window of the kernel's height is unfinished.
         let wanted = restored.start + rows.padding[0]..restored.end + rows.padding[0];
-        let mut sums = pool.zeros(COPIES * span * self.row_length());
+        let mut sums = pool.zeros(span * self.row_length());
         let cells = (PRODUCTS / self.lanes.max(1)).next_multiple_of(self.kernel.pixels());
         let mut products = pool.take(cells * self.lanes + BLOCK);
         let mut finished = wanted.start;
@@ -225,15 +220,8 @@ impl ImageHead {
     fn finish(&self, sums: &mut [f32], image: usize, row: usize, images: Target<'_>) {
         let [rows, columns] = self.axes;
         let length = self.row_length();
-        let slots = sums.len() / length / COPIES;
-        let mut copies = sums.chunks_exact_mut(length).skip(row % slots).step_by(slots);
-        let Some(sums) = copies.next() else { return };
-        for copy in copies {
-            for (sum, value) in sums.iter_mut().zip(&mut *copy) {
-                *sum += *value;
-            }
-            copy.fill(0.0);
-        }
+        let slot = row % (sums.len() / length);
+        let sums = &mut sums[slot * length..][..length];
         for channel in 0..self.channels {
             let start = (image * self.channels + channel) * rows.size + row - rows.padding[0];
             let target = images.part(start * columns.size, columns.size);
@@ -273,13 +261,13 @@ impl InRegisters for Addition<'_> {
             _ => (columns.kernel, channels),
         };
         let length = self.head.row_length();
-        let span = self.sums.len() / length / COPIES;
+        let span = self.sums.len() / length;
         // Of the last block of a run only some lanes count.
         let mut counting = [0.0; BLOCK];
         counting[..=(run - 1) % BLOCK].fill(1.0);
         let counting = registers.load(&counting);
         for (number, cell) in self.cells.enumerate() {
-            let left = cell % COPIES * span * length + cell * columns.stride * channels;
+            let left = cell * columns.stride * channels;
             for tap in 0..rows.kernel {
                 let row = self.row * rows.stride + tap * rows.dilation;
                 if !self.wanted.contains(&row) {
