@@ -53,7 +53,7 @@ fn alone(bench: &Bench, start: &Start, composite: &Composite, to: &[&str]) -> Ve
     let image = crate::engine::row_of(&images(3), start.image).unwrap();
     let request = ForwardRequest { captures: &[value], interventions: &[], keep: Keep::Inversion };
     let trace = network.forward(&bench.backend, &[image], &request).unwrap();
-    let activation = trace.value(value).unwrap();
+    let activation = trace.value(value).unwrap().to_host().unwrap();
     let [y, x] = start.position.unwrap_or_default();
     let [_, _, height, width] = maps_of(activation.shape(), "").unwrap();
     let place = (start.channel * height + y) * width + x;
@@ -66,7 +66,10 @@ fn alone(bench: &Bench, start: &Start, composite: &Composite, to: &[&str]) -> Ve
     let signal = Tensor::new(activation.shape().clone(), signal).unwrap();
     let arrived =
         network.backward(&bench.backend, &trace, &[(value, signal)], composite, &to).unwrap();
-    let bits = |tensor: &Tensor| tensor.values().unwrap().iter().map(|v| v.to_bits()).collect();
+    let bits = |tensor: &Tensor| {
+        let tensor = tensor.to_host().unwrap();
+        tensor.values().unwrap().iter().map(|v| v.to_bits()).collect()
+    };
     arrived.iter().map(bits).collect()
 }
 
