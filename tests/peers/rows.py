@@ -106,7 +106,11 @@ def against(row, rival, what, goals):
 
 
 def layers(bench, name):
-    """Direct convolutions of a network, each within its forward pass of one picture."""
+    """Direct convolutions of a network, each within its forward pass of one picture.
+
+    onnxruntime's profiler knows wall times only: on a busy machine those of layers longer than a slice of the scheduler
+    contain the work of others, and the ratio looks better than it is.
+    """
     model, tensor = networks.path(name, bench.folder), bench.tensor(name, 1)
     exact = ["--exact-conv"] if bench.convscope.has("infer", "--exact-conv") else []
     repeat = 10
@@ -189,8 +193,10 @@ def mining(bench, name):
     model, tensor = networks.path(name, bench.folder), bench.tensor(name, batch)
 
     def cpu(count):
-        arguments = ["analyze", "deconvnet", "--model", model, "--images", bench.tensor(name, count), "--set", "maps=1",
-                     "--set", "top=1", "--out", bench.folder / "mined"]
+        # The strongest map of a layer, since one drawn by lot may be silent.
+        options = [word for option in ("maps=1", "choose=strongest", "top=1") for word in ("--set", option)]
+        arguments = ["analyze", "deconvnet", "--model", model, "--images", bench.tensor(name, count), *options,
+                     "--out", bench.folder / "mined"]
         return lambda: [bench.convscope.call(*arguments)[1]]
 
     contenders = {"forward": bench.convscope.forward(model, tensor, 3), "few": cpu(few), "many": cpu(many)}
