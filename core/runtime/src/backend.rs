@@ -14,7 +14,7 @@ mod units;
 use std::fmt::Debug;
 
 pub use binary::{Binary, Side};
-pub use cpu::{CpuBackend, Isa};
+pub use cpu::{ConvolutionForms, CpuBackend, Isa};
 pub use plain::PlainBackend;
 pub use unary::Unary;
 

@@ -15,8 +15,8 @@ pub mod shape;
 pub mod tensor;
 
 pub use backend::{
-    Backend, Binary, Computed, ConvolutionGeometry, CpuBackend, Divisor, Epilogue, Isa,
-    Orientation, Overlap, Patch, PlainBackend, ResponseNormalization, Side, Unary,
+    Backend, Binary, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend, Divisor,
+    Epilogue, Isa, Orientation, Overlap, Patch, PlainBackend, ResponseNormalization, Side, Unary,
 };
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};

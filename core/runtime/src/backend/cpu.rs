@@ -13,6 +13,7 @@ mod blocked;
 mod broadcast;
 mod buffer;
 mod convolution;
+mod cost;
 mod direct;
 mod element_wise;
 mod filters;
@@ -36,11 +37,14 @@ mod switches;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod tiled;
 mod transposed;
 mod unpooling;
 mod weights;
 mod windows;
+mod winograd;
 
+pub use cost::ConvolutionForms;
 pub use isa::Isa;
 
 use std::collections::BTreeMap;
@@ -61,6 +65,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CpuBackend {
     isa: Isa,
+    forms: ConvolutionForms,
     pool: Pool,
     bytes: Pool<u8>,
     plain: PlainBackend,
@@ -84,11 +89,18 @@ impl CpuBackend {
     pub fn with_isa(isa: Isa) -> Self {
         Self {
             isa: isa.min(Isa::best()),
+            forms: ConvolutionForms::Any,
             pool: Pool::default(),
             bytes: Pool::default(),
             plain: PlainBackend::new(),
             conversions: Arc::default(),
         }
+    }
+
+    /// Lets convolutions take these forms only. Filters keep the form that they ran in first.
+    #[must_use]
+    pub fn with_forms(self, forms: ConvolutionForms) -> Self {
+        Self { forms, ..self }
     }
 
     /// Returns the instruction set.
@@ -136,7 +148,10 @@ impl CpuBackend {
 
 impl Backend for CpuBackend {
     fn name(&self) -> &'static str {
-        "cpu"
+        match self.forms {
+            ConvolutionForms::Any => "cpu",
+            ConvolutionForms::Direct => "cpu, exact convolution",
+        }
     }
 
     fn upload(&self, tensor: &Tensor) -> Computed {

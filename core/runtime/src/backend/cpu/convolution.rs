@@ -3,6 +3,7 @@
 use super::CpuBackend;
 use super::blocked::{Blocked, Maps, Operand};
 use super::buffer::Buffer;
+use super::cost;
 use super::direct::{Direct, Images, Source};
 use super::filters::Filters;
 use super::groups::Groups;
@@ -12,6 +13,7 @@ use super::micro::BLOCK;
 use super::pixels::Pixels;
 use super::stencil::Stencil;
 use super::support::Support;
+use super::tiled::Tiled;
 use super::transposed::phases;
 use super::weights::{Direction, Weights};
 use crate::backend::filtering::Filtering;
@@ -64,6 +66,8 @@ enum Method {
     Lanes(Lanewise),
     /// The micro-kernel over padded pixels, for few channels.
     Pixels(Box<Direct>),
+    /// Winograd's tiles over blocks.
+    Tiles { inputs: Groups, tiled: Box<Tiled> },
 }
 
 /// What a form runs with.
@@ -85,17 +89,25 @@ impl Form {
         backend: &CpuBackend,
         direction: Direction,
         filtering: &Filtering,
-        filters: &[f32],
-    ) -> Self {
-        let weights = Weights::new(direction, filtering, filters);
+        filters: &Tensor,
+    ) -> Computed<Self> {
+        let weights = Weights::new(direction, filtering, filters.values()?);
         let direct = |stencils, source, weights: &Weights<'_>| {
             Direct::new(backend.isa, &backend.pool, stencils, source, weights)
         };
         let blocks = |phases: Vec<[Stencil; 2]>| {
+            if let [stencils] = &phases[..]
+                && let Some(size) = cost::winograd(stencils, &weights, backend.forms)
+            {
+                let (inputs, stencils) = (weights.inputs, stencils.clone());
+                let filters = (direction, filtering, filters);
+                let tiled = Tiled::new(backend.isa, &backend.pool, stencils, size, filters)?;
+                return Ok(Method::Tiles { inputs, tiled: Box::new(tiled) });
+            }
             let weights = weights.for_cells();
             let phases = phases.into_iter();
             let phases = phases.map(|stencils| direct(stencils, Source::Blocks, &weights));
-            Method::Blocks { inputs: weights.inputs, phases: phases.collect() }
+            Ok(Method::Blocks { inputs: weights.inputs, phases: phases.collect() })
         };
         let axes = filtering.axes.each_ref();
         let is_grouped = filtering.groups > 1;
@@ -111,14 +123,14 @@ impl Form {
             Direction::Transposed if ImageHead::suits(filtering) => {
                 Method::Image(ImageHead::new(backend.isa, &backend.pool, filtering, &weights))
             }
-            Direction::Transposed => blocks(phases(filtering)),
+            Direction::Transposed => blocks(phases(filtering))?,
             Direction::Forward if (1..BLOCK).contains(&filtering.channels) && !is_grouped => {
                 let stencils = axes.map(Stencil::padded);
                 Method::Pixels(Box::new(direct(stencils, Source::Pixels, &weights.for_pixels())))
             }
-            Direction::Forward => blocks(vec![axes.map(Stencil::of)]),
+            Direction::Forward => blocks(vec![axes.map(Stencil::of)])?,
         };
-        Self { direction, outputs: weights.outputs, method }
+        Ok(Self { direction, outputs: weights.outputs, method })
     }
 
     /// Computes maps.
@@ -135,17 +147,14 @@ impl Form {
         let Setting { kernel, epilogue, maps, .. } = *setting;
         let pool = &backend.pool;
         match &self.method {
-            Method::Blocks { inputs, phases } => self.compute(backend, setting, |bias, output| {
-                let input = Operand::of(pool, kernel, input)?;
-                let (values, supports) = (input.values(), self.supports(&input));
-                let apart =
-                    (!inputs.are_together()).then(|| inputs.part(pool, input.maps(), values));
-                let values = apart.as_deref().unwrap_or(values);
-                for phase in phases {
-                    phase.run(&Images { values, supports: &supports, bias, epilogue }, output);
-                }
-                Ok(())
-            }),
+            Method::Blocks { inputs, phases } => {
+                self.blocks(backend, input, *inputs, setting, |images, output| {
+                    for phase in phases {
+                        phase.run(images, output);
+                    }
+                    Ok(())
+                })
+            }
             Method::Image(head) => {
                 let signal = Operand::of(pool, kernel, input)?;
                 let mut images = zeros(kernel, &maps.shape())?;
@@ -170,7 +179,32 @@ impl Form {
                 }
                 Ok(())
             }),
+            Method::Tiles { inputs, tiled } => {
+                self.blocks(backend, input, *inputs, setting, |images, output| {
+                    tiled.run(images, output)
+                })
+            }
         }
+    }
+
+    /// Makes maps in blocks of maps in blocks, whose groups are moved apart for that.
+    fn blocks(
+        &self,
+        backend: &CpuBackend,
+        input: &Tensor,
+        inputs: Groups,
+        setting: &Setting<'_>,
+        compute: impl FnOnce(&Images<'_>, &mut [f32]) -> Computed<()>,
+    ) -> Computed {
+        let Setting { kernel, epilogue, .. } = *setting;
+        let pool = &backend.pool;
+        self.compute(backend, setting, |bias, output| {
+            let input = Operand::of(pool, kernel, input)?;
+            let (values, supports) = (input.values(), self.supports(&input));
+            let apart = (!inputs.are_together()).then(|| inputs.part(pool, input.maps(), values));
+            let values = apart.as_deref().unwrap_or(values);
+            compute(&Images { values, supports: &supports, bias, epilogue }, output)
+        })
     }
 
     /// Returns what is to be looked at of every image: all, unless it is a signal on its way back.

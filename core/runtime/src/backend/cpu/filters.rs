@@ -36,14 +36,14 @@ impl Filters {
         filtering: &Filtering,
     ) -> Computed<Arc<Form>> {
         let Some(placed) = Self::behind(filters) else {
-            return Ok(Arc::new(Form::new(backend, direction, filtering, filters.values()?)));
+            return Ok(Arc::new(Form::new(backend, direction, filtering, filters)?));
         };
         let key = (direction, filtering.axes.map(|axis| axis.size));
         let forms = || placed.forms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(form) = forms().get(&key) {
             return Ok(form.clone());
         }
-        let form = Arc::new(Form::new(backend, direction, filtering, placed.values.values()?));
+        let form = Arc::new(Form::new(backend, direction, filtering, &placed.values)?);
         forms().insert(key, form.clone());
         Ok(form)
     }

@@ -95,6 +95,16 @@ impl<V: Vector, const N: usize> Block<V, N> {
         self
     }
 
+    /// `self · other`.
+    #[inline(always)]
+    pub(super) fn mul(mut self, other: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            // SAFETY: see above.
+            *a = unsafe { a.mul(b) };
+        }
+        self
+    }
+
     /// `self + a · b`.
     #[inline(always)]
     pub(super) fn multiply_add(mut self, a: Self, b: Self) -> Self {
@@ -124,6 +134,16 @@ impl<V: Vector, const N: usize> Block<V, N> {
                 let zero = V::splat(0.0);
                 selector.if_greater(zero, *lanes, zero)
             };
+        }
+        self
+    }
+
+    /// `self − other`.
+    #[inline(always)]
+    pub(super) fn sub(mut self, other: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            // SAFETY: see above.
+            *a = unsafe { a.sub(b) };
         }
         self
     }

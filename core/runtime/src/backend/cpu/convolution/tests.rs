@@ -132,7 +132,7 @@ fn assert_close(actual: &Tensor, expected: &Tensor, what: &str) {
     for (index, (a, b)) in
         actual.values().unwrap().iter().zip(expected.values().unwrap()).enumerate()
     {
-        assert!((a - b).abs() <= 2e-6 * largest, "{what}: element {index}: {a}, not {b}");
+        assert!((a - b).abs() <= 5e-6 * largest, "{what}: element {index}: {a}, not {b}");
     }
 }
 
