@@ -83,6 +83,20 @@ fn a_report_has_the_same_bytes_every_time_and_lists_what_it_holds() {
 }
 
 #[test]
+fn a_report_says_how_convolutions_were_computed() {
+    let place = folder();
+    let script = script(place.path());
+    for (extra, backend) in [(&[][..], "cpu"), (&["--exact-conv"], "cpu, exact convolution")] {
+        let out = place.path().join(backend);
+        run(&script, &out, extra);
+        let text = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(manifest["backend"], backend);
+        assert_eq!(manifest["results"][0]["backend"], backend);
+    }
+}
+
+#[test]
 fn the_arrays_of_a_deconvnet_fit_together() {
     let place = folder();
     let out = place.path().join("out");

@@ -36,6 +36,19 @@ fn logits_are_those_of_onnxruntime() {
 }
 
 #[test]
+fn exact_convolution_gives_the_same_logits_by_other_sums() {
+    let (fast, exact) = (folder(), folder());
+    infer(&whole_numbers(), fast.path(), &[]);
+    infer(&whole_numbers(), exact.path(), &["--exact-conv"]);
+    let expected = npy(&root().join("tests/expected/squeezenet_logits.npy"));
+    let logits = |out: &Path| {
+        npy(&out.join("logits.npy")).into_shape_with_order(expected.raw_dim()).unwrap()
+    };
+    assert_close(&logits(exact.path()), &expected, 1e-5, "logits");
+    assert_ne!(logits(fast.path()), logits(exact.path()));
+}
+
+#[test]
 fn photographs_are_classified_as_by_onnxruntime() {
     let text = std::fs::read_to_string(root().join("tests/expected/squeezenet_top5.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();

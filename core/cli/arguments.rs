@@ -39,6 +39,9 @@ pub(crate) struct Common {
     /// How pictures become network inputs, for models without a card: imagenet, caffe, keras, raw
     #[arg(long, global = true, value_name = "PRESET")]
     pub(crate) preprocess: Option<Preset>,
+    /// Compute every convolution directly: slower, and exact to the last bits of float32
+    #[arg(long, global = true)]
+    pub(crate) exact_conv: bool,
     /// Use plugins of this folder first, and trust them; may be given several times
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) plugin_dir: Vec<PathBuf>,

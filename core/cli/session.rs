@@ -5,6 +5,7 @@ use std::path::Path;
 use convscope_host::{
     HostError, ModelOptions, Origin, Refusal, Refused, Registry, Search, Session, SessionOptions,
 };
+use convscope_runtime::ConvolutionForms;
 
 use crate::arguments::Common;
 use crate::console::Console;
@@ -58,6 +59,11 @@ fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
         threads: common.threads.map(|threads| threads as usize),
         memory: common.memory.map(|size| size.0),
         preprocess: common.preprocess,
+        convolutions: if common.exact_conv {
+            ConvolutionForms::Direct
+        } else {
+            ConvolutionForms::Any
+        },
     };
     Ok(Session::new(options, registry)?)
 }

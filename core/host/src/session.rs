@@ -8,7 +8,7 @@ use convscope_abi::CsStatus;
 use convscope_data::Preset;
 use convscope_protocol::Findings;
 use convscope_protocol::findings::Origin;
-use convscope_runtime::{Backend, CpuBackend, Isa};
+use convscope_runtime::{Backend, ConvolutionForms, CpuBackend, Isa};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::HostError;
@@ -32,6 +32,8 @@ pub struct SessionOptions {
     pub memory: Option<u64>,
     /// How pictures become the input of models, instead of their cards.
     pub preprocess: Option<Preset>,
+    /// Which forms convolutions may take.
+    pub convolutions: ConvolutionForms,
 }
 
 /// One set of options, plugins, threads and memory for everything that is run.
@@ -56,7 +58,7 @@ impl Session {
             .build()
             .map_err(HostError::Threads)?;
         let memory = options.memory.unwrap_or_else(default_budget);
-        let backend = CpuBackend::with_isa(Isa::detect()?);
+        let backend = CpuBackend::with_isa(Isa::detect()?).with_forms(options.convolutions);
         Ok(Self { options, registry, backend, pool, memory })
     }
 
