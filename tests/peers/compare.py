@@ -101,7 +101,8 @@ def main():
             if arguments.json:
                 kept = [vars(one) | {"verdict": one.verdict()} for one in figures]
                 arguments.json.write_text(json.dumps({"machine": machine(), "figures": kept}, indent=1) + "\n")
-        print(f"\n{summary(figures)}")
+        if any(figure.row in rows.EVERY for figure in figures):
+            print(f"\n{summary(figures)}")
         print(f"\nCompared with {', '.join(sorted(bench.versions)) or 'nothing'}.")
 
 
