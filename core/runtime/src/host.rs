@@ -33,9 +33,30 @@ fn chosen<T: Copy>(values: &[T], rows: &[usize], each: usize) -> Vec<T> {
 /// Writes patches over parts of single images of a host tensor.
 pub(crate) fn overwrite(input: &Tensor, patches: &[Patch]) -> Computed {
     let shape = input.shape().clone();
-    let [batch, channels, height, width] = maps_of(&shape)?;
+    let [_, channels, height, width] = maps_of(&shape)?;
     let mut values = input.values()?.to_vec();
     for patch in patches {
+        PlacedPatch::new(patch, &shape)?.for_each(|channel, [row, column], value| {
+            let plane = patch.row * channels + channel;
+            values[(plane * height + row) * width + column] = value;
+        });
+    }
+    Tensor::new(shape, values)
+}
+
+/// A patch that fits maps.
+#[derive(Debug)]
+pub(crate) struct PlacedPatch<'a> {
+    channels: Vec<usize>,
+    region: Region,
+    clipped: Region,
+    values: &'a [f32],
+}
+
+impl<'a> PlacedPatch<'a> {
+    /// Checks a patch against the shape of maps or features.
+    pub(crate) fn new(patch: &'a Patch, shape: &Shape) -> Computed<Self> {
+        let [batch, channels, height, width] = maps_of(shape)?;
         let wrong = |expected: String| BackendError::Incompatible {
             kernel: "overwrite",
             expected,
@@ -44,47 +65,37 @@ pub(crate) fn overwrite(input: &Tensor, patches: &[Patch]) -> Computed {
         if patch.row >= batch {
             return Err(wrong(format!("more than {} images", patch.row)));
         }
-        let all: Vec<usize>;
-        let chosen = if let Some(chosen) = &patch.channels {
-            chosen
-        } else {
-            all = (0..channels).collect();
-            &all
-        };
+        let chosen = patch.channels.clone().unwrap_or_else(|| (0..channels).collect());
         if let Some(channel) = chosen.iter().find(|&&channel| channel >= channels) {
             return Err(wrong(format!("more than {channel} channels")));
         }
         let region = patch.region.unwrap_or(Region::whole([height, width]));
-        let clipped = region.clipped([height, width]);
-        let area = region.height * region.width;
-        let per_channel = patch.values.len() == chosen.len();
-        if !per_channel && patch.values.len() != chosen.len() * area {
-            return Err(wrong(format!(
-                "{} values, or {} for every cell, not {}",
-                chosen.len(),
-                chosen.len() * area,
-                patch.values.len()
-            )));
+        let (values, count) = (&patch.values, chosen.len());
+        let all = count.saturating_mul(region.height.saturating_mul(region.width));
+        if ![count, all].contains(&values.len()) {
+            let given = values.len();
+            return Err(wrong(format!("{count} values, or {all} for every cell, not {given}")));
         }
-        for (place, &channel) in chosen.iter().enumerate() {
+        let clipped = region.clipped([height, width]);
+        Ok(Self { channels: chosen, region, clipped, values })
+    }
+
+    /// Visits what is written: the channel, the cell and the value.
+    pub(crate) fn for_each(&self, mut write: impl FnMut(usize, [usize; 2], f32)) {
+        let Self { channels, region, clipped, values } = self;
+        let per_channel = values.len() == channels.len();
+        for (place, &channel) in channels.iter().enumerate() {
             for y in 0..clipped.height {
-                let row = clipped.top as usize + y;
-                let start = ((patch.row * channels + channel) * height + row) * width
-                    + clipped.left as usize;
-                let target = &mut values[start..start + clipped.width];
-                if per_channel {
-                    target.fill(patch.values[place]);
-                } else {
-                    let from_row = (clipped.top - region.top) as usize + y;
-                    let from = place * area
-                        + from_row * region.width
-                        + (clipped.left - region.left) as usize;
-                    target.copy_from_slice(&patch.values[from..from + clipped.width]);
+                for x in 0..clipped.width {
+                    let cell = [clipped.top as usize + y, clipped.left as usize + x];
+                    let row = (clipped.top - region.top) as usize + y;
+                    let column = (clipped.left - region.left) as usize + x;
+                    let from = (place * region.height + row) * region.width + column;
+                    write(channel, cell, values[if per_channel { place } else { from }]);
                 }
             }
         }
     }
-    Tensor::new(shape, values)
 }
 
 /// Reads a shape as maps; features `[n, c]` count as maps of one cell.

@@ -9,9 +9,11 @@
     reason = "kernels must be inlined into what carries the instruction set"
 )]
 
+mod average_pooling;
 mod blocked;
 mod broadcast;
 mod buffer;
+mod channels;
 mod convolution;
 mod cost;
 mod direct;
@@ -27,7 +29,9 @@ mod max_pooling;
 mod micro;
 mod movement;
 mod pixels;
+mod reduction;
 mod registers;
+mod response_normalization;
 mod rows;
 mod simd;
 mod stencil;
@@ -236,6 +240,9 @@ impl Backend for CpuBackend {
         output: [usize; 2],
         divisor: Divisor,
     ) -> Computed {
+        if let Some(blocked) = Blocked::behind(input) {
+            return average_pooling::average_pooling(self, blocked, window, output, divisor);
+        }
         self.plainly("average_pooling", &[input], |plain, operands| {
             plain.average_pooling(operands[0], window, output, divisor)
         })
@@ -248,6 +255,9 @@ impl Backend for CpuBackend {
         restored: &Shape,
         divisor: Divisor,
     ) -> Computed {
+        if let Some(blocked) = Blocked::behind(signal) {
+            return average_pooling::average_unpooling(self, blocked, window, restored, divisor);
+        }
         self.plainly("average_unpooling", &[signal], |plain, operands| {
             plain.average_unpooling(operands[0], window, restored, divisor)
         })
@@ -334,24 +344,49 @@ impl Backend for CpuBackend {
     }
 
     fn sum(&self, input: &Tensor, axes: &[usize]) -> Computed {
+        if let Some(blocked) = Blocked::behind(input).filter(|_| reduction::has_kernel(axes)) {
+            let sums = reduction::sum(self, blocked);
+            return reduction::and_batch(sums, axes, |sums| self.plain.sum(sums, &[0]));
+        }
         self.plainly("sum", &[input], |plain, operands| plain.sum(operands[0], axes))
     }
 
     fn maximum(&self, input: &Tensor, axes: &[usize]) -> Computed {
+        if let Some(blocked) = Blocked::behind(input).filter(|_| reduction::has_kernel(axes)) {
+            let maxima = reduction::maximum(self, blocked);
+            return reduction::and_batch(maxima, axes, |maxima| self.plain.maximum(maxima, &[0]));
+        }
         self.plainly("maximum", &[input], |plain, operands| plain.maximum(operands[0], axes))
     }
 
     fn concatenation(&self, inputs: &[&Tensor], axis: usize) -> Computed {
+        let joined = if axis == 1 { channels::concatenation(self, inputs) } else { None };
+        if let Some(output) = joined {
+            return output;
+        }
         self.plainly("concatenation", inputs, |plain, operands| plain.concatenation(operands, axis))
     }
 
     fn slice(&self, input: &Tensor, axis: usize, start: usize, length: usize) -> Computed {
+        if let Some(blocked) = Blocked::behind(input)
+            && let Some(end) = start.checked_add(length)
+            && input.shape().extents().get(axis).is_some_and(|&extent| end <= extent)
+        {
+            match axis {
+                0 => return self.select(input, &(start..end).collect::<Vec<_>>()),
+                1 => return channels::slice(self, blocked, start, length),
+                _ => {}
+            }
+        }
         self.plainly("slice", &[input], |plain, operands| {
             plain.slice(operands[0], axis, start, length)
         })
     }
 
     fn response_normalization(&self, input: &Tensor, form: &ResponseNormalization) -> Computed {
+        if let Some(blocked) = Blocked::behind(input) {
+            return response_normalization::response_normalization(self, blocked, form);
+        }
         self.plainly("response_normalization", &[input], |plain, operands| {
             plain.response_normalization(operands[0], form)
         })
@@ -363,6 +398,11 @@ impl Backend for CpuBackend {
         input: &Tensor,
         form: &ResponseNormalization,
     ) -> Computed {
+        if [signal, input].into_iter().any(|operand| Blocked::behind(operand).is_some()) {
+            return response_normalization::response_normalization_adjoint(
+                self, signal, input, form,
+            );
+        }
         self.plainly("response_normalization_adjoint", &[signal, input], |plain, operands| {
             plain.response_normalization_adjoint(operands[0], operands[1], form)
         })
@@ -402,6 +442,36 @@ impl Backend for CpuBackend {
         )
     }
 
+    fn gather(
+        &self,
+        input: &Tensor,
+        axis: usize,
+        sources: &[Option<usize>],
+        fill: f32,
+    ) -> Computed {
+        self.plainly("gather", &[input], |plain, operands| {
+            plain.gather(operands[0], axis, sources, fill)
+        })
+    }
+
+    fn scatter(
+        &self,
+        signal: &Tensor,
+        axis: usize,
+        sources: &[Option<usize>],
+        extent: usize,
+    ) -> Computed {
+        self.plainly("scatter", &[signal], |plain, operands| {
+            plain.scatter(operands[0], axis, sources, extent)
+        })
+    }
+
+    fn transposition(&self, input: &Tensor, order: &[usize]) -> Computed {
+        self.plainly("transposition", &[input], |plain, operands| {
+            plain.transposition(operands[0], order)
+        })
+    }
+
     fn select(&self, input: &Tensor, rows: &[usize]) -> Computed {
         if let Some(output) = movement::select(self, input, rows) {
             return output;
@@ -410,6 +480,9 @@ impl Backend for CpuBackend {
     }
 
     fn overwrite(&self, input: &Tensor, patches: &[Patch]) -> Computed {
+        if let Some(blocked) = Blocked::behind(input) {
+            return movement::overwrite(self, blocked, patches);
+        }
         self.plainly("overwrite", &[input], |plain, operands| plain.overwrite(operands[0], patches))
     }
 }

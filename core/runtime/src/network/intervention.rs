@@ -236,7 +236,7 @@ mod tests {
         let network = builder.finish(vec![relu]);
         let images = Numbers::new(1).tensor([2, 2, 4, 4]);
         let edit = Edit::Replace { value: conv, channels: vec![0, 1], with: vec![-1.0, 4.0] };
-        let replaced = row(&run(&network, &images, &[relu], &[edit]), 1);
+        let replaced = row(&run(&network, &images, &[relu], &[edit]), 1).to_host().unwrap();
         assert_eq!(replaced.values().unwrap(), [[0.0; 16], [4.0; 16]].concat());
         let edit = Edit::Bypass { node: node(&network, "relu") };
         let raw = row(&run(&network, &images, &[relu], &[edit]), 1);

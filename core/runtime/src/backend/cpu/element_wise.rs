@@ -6,7 +6,7 @@ use super::CpuBackend;
 use super::blocked::{Blocked, Maps, Operand, clear_lanes};
 use super::broadcast::{Along, Broadcast, spreads};
 use super::buffer::Buffer;
-use super::lanes::{Lanes, cells, cells_mut};
+use super::lanes::cells;
 use super::micro::BLOCK;
 use super::simd::vectorized;
 use super::strips::strips;
@@ -244,26 +244,24 @@ fn fill(target: &mut [f32], a: Along<'_>, b: Along<'_>, function: impl Fn(f32, f
             target.iter_mut().zip(pairs).for_each(|(cell, (&a, &b))| *cell = function(a, b));
         }
         (Along::Cells(a), Along::Lanes(b)) => {
-            for (cell, a) in cells_mut(target).iter_mut().zip(cells(a)) {
-                *cell = combined(*a, *b, &function);
+            for (target, a) in target.chunks_exact_mut(BLOCK).zip(a.chunks_exact(BLOCK)) {
+                let lanes = target.iter_mut().zip(a.iter().zip(b));
+                lanes.for_each(|(cell, (&a, &b))| *cell = function(a, b));
             }
         }
         (Along::Lanes(a), Along::Cells(b)) => {
-            for (cell, b) in cells_mut(target).iter_mut().zip(cells(b)) {
-                *cell = combined(*a, *b, &function);
+            for (target, b) in target.chunks_exact_mut(BLOCK).zip(b.chunks_exact(BLOCK)) {
+                let lanes = target.iter_mut().zip(a.iter().zip(b));
+                lanes.for_each(|(cell, (&a, &b))| *cell = function(a, b));
             }
         }
         (Along::Lanes(a), Along::Lanes(b)) => {
-            cells_mut(target).fill(combined(*a, *b, &function));
+            for target in target.chunks_exact_mut(BLOCK) {
+                let lanes = target.iter_mut().zip(a.iter().zip(b));
+                lanes.for_each(|(cell, (&a, &b))| *cell = function(a, b));
+            }
         }
     }
-}
-
-#[inline(always)]
-fn combined(a: Lanes, b: Lanes, function: impl Fn(f32, f32) -> f32) -> Lanes {
-    let mut combined = a;
-    combined.iter_mut().zip(b).for_each(|(a, b)| *a = function(*a, b));
-    combined
 }
 
 /// Scales and shifts every channel; see [`Backend::affine`](crate::Backend::affine).
@@ -289,19 +287,19 @@ pub(super) fn affine(
     let mut output = backend.room(KERNEL, maps)?;
     let units: Vec<_> = strips(&mut output, maps).collect();
     for_each_unit(units, maps.len() * MOVED, |strip| {
-        let source = cells(&input.values()[strip.start(maps)..]);
-        let scale = cells(&scale)[strip.block];
-        let shift = shift.as_ref().map(|shift| cells(shift)[strip.block]);
+        let source = &input.values()[strip.start(maps)..][..strip.values.len()];
+        let scale = &cells(&scale)[strip.block];
+        let shift = shift.as_ref().map(|shift| &cells(shift)[strip.block]);
         vectorized(
             backend.isa,
             #[inline(always)]
             || {
-                for (cell, source) in cells_mut(strip.values).iter_mut().zip(source) {
-                    let scaled = combined(*source, scale, |x, scale| x * scale);
-                    *cell = match shift {
-                        Some(shift) => combined(scaled, shift, |x, shift| x + shift),
-                        None => scaled,
-                    };
+                let scale = Along::Lanes(scale);
+                fill(strip.values, Along::Cells(source), scale, |x, scale| x * scale);
+                if let Some(shift) = shift {
+                    for target in strip.values.chunks_exact_mut(BLOCK) {
+                        target.iter_mut().zip(shift).for_each(|(cell, shift)| *cell += shift);
+                    }
                 }
             },
         );
