@@ -39,7 +39,7 @@ pub(crate) struct Common {
     /// How pictures become network inputs, for models without a card: imagenet, caffe, keras, raw
     #[arg(long, global = true, value_name = "PRESET")]
     pub(crate) preprocess: Option<Preset>,
-    /// Compute every convolution directly: slower, and exact to the last bits of float32
+    /// Compute every convolution directly: slower, with smaller rounding errors
     #[arg(long, global = true)]
     pub(crate) exact_conv: bool,
     /// Use plugins of this folder first, and trust them; may be given several times
@@ -160,7 +160,8 @@ pub(crate) struct Infer {
     /// Run so many times and report the time of each with --json, for benchmarks
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
-    /// Show the CPU time of every layer, the shortest of all repetitions
+    /// Show the CPU time of every layer, the shortest of all repetitions. A rectifier may run within
+    /// the layer before it
     #[arg(long)]
     pub(crate) profile: bool,
 }

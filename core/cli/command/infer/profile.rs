@@ -60,7 +60,8 @@ impl Profile {
             .collect()
     }
 
-    /// Returns the times as a table; `batch` is the number of images.
+    /// Returns the times as a table; `batch` is the number of images. Rates are those of layers with
+    /// weights: of others, which may also run within the layer before, they would say nothing.
     pub(super) fn rendered(&self, model: &ModelDescription, batch: usize) -> String {
         let total: f64 = self.layers(model).map(|(_, time)| time.as_secs_f64()).sum();
         let headings =
@@ -75,7 +76,7 @@ impl Profile {
                 layer.kind.clone(),
                 format!("{:.3}", seconds * 1e3),
                 format!("{:.1} %", 100.0 * seconds / total.max(1e-9)),
-                if layer.multiply_adds == 0 { String::new() } else { rate },
+                if layer.parameters == 0 { String::new() } else { rate },
             ]);
         }
         format!("\n{}", table.rendered(WIDTH))
@@ -96,7 +97,7 @@ mod tests {
             receptive_field: None,
             stride: None,
             multiply_adds,
-            parameters: 0,
+            parameters: multiply_adds.min(9),
         }
     }
 
