@@ -31,6 +31,20 @@ pub(in crate::backend) fn require(
     Err(incompatible(kernel, format!("{what} of shape {}", Shape::new(expected)), actual))
 }
 
+/// Refuses a signal whose images and channels are not those of the maps that it is spread over.
+/// Returns the extents of these maps and the size of the signal's.
+pub(in crate::backend) fn require_spreading(
+    kernel: &'static str,
+    signal: &Shape,
+    restored: &Shape,
+) -> Computed<([usize; 4], [usize; 2])> {
+    let extents = maps(kernel, restored)?;
+    let [batch, channels, ..] = extents;
+    let [_, _, rows, columns] = maps(kernel, signal)?;
+    require(kernel, "a signal", signal, &[batch, channels, rows, columns])?;
+    Ok((extents, [rows, columns]))
+}
+
 /// Refuses an axis that a shape does not have.
 pub(in crate::backend) fn require_axis(
     kernel: &'static str,

@@ -8,7 +8,7 @@ use super::simd::vectorized;
 use super::strips::{Strip, strips};
 use super::windows::Windows;
 use crate::backend::axis::{Axis, require_cells};
-use crate::backend::operand::{maps, require};
+use crate::backend::operand::require_spreading;
 use crate::backend::units::for_each_unit;
 use crate::{Computed, Divisor, Shape, Window};
 
@@ -72,9 +72,8 @@ pub(super) fn average_unpooling(
     divisor: Divisor,
 ) -> Computed {
     const KERNEL: &str = "average_unpooling";
-    let [batch, channels, height, width] = maps(KERNEL, restored)?;
-    let Maps { height: rows, width: columns, .. } = signal.maps();
-    require(KERNEL, "a signal", &signal.maps().shape(), &[batch, channels, rows, columns])?;
+    let ([batch, channels, height, width], [rows, columns]) =
+        require_spreading(KERNEL, &signal.maps().shape(), restored)?;
     let axes = Axis::both(KERNEL, window, [height, width], [rows, columns])?;
     require_cells(KERNEL, restored, &axes)?;
     let counts = Counts::new(&axes, divisor);

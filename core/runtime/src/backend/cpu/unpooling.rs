@@ -8,7 +8,7 @@ use super::simd::vectorized;
 use super::strips::{Strip, strips};
 use super::switches::Switches;
 use crate::backend::axis::Axis;
-use crate::backend::operand::{maps, require};
+use crate::backend::operand::{require, require_spreading};
 use crate::backend::units::for_each_unit;
 use crate::{Computed, Overlap, Shape, Tensor};
 
@@ -25,9 +25,8 @@ pub(super) fn unpooling(
     overlap: Overlap,
 ) -> Computed {
     const KERNEL: &str = "unpooling";
-    let [batch, channels, height, width] = maps(KERNEL, restored)?;
-    let [_, _, rows, columns] = maps(KERNEL, signal.shape())?;
-    require(KERNEL, "a signal", signal.shape(), &[batch, channels, rows, columns])?;
+    let ([batch, channels, height, width], _) =
+        require_spreading(KERNEL, signal.shape(), restored)?;
     require(KERNEL, "switches", &switches.maps().shape(), signal.shape().extents())?;
     let signal = Operand::of(&backend.pool, KERNEL, signal)?;
     let maps = Maps { batch, channels, height, width };

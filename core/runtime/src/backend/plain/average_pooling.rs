@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::lines::{gather, spread};
 use crate::backend::axis::{Axis, require_cells};
-use crate::backend::operand::{maps, require, zeros};
+use crate::backend::operand::{maps, require_spreading, zeros};
 use crate::backend::units::for_each_chunk;
 use crate::{Computed, Divisor, Shape, Tensor, Window};
 
@@ -46,9 +46,8 @@ pub(super) fn average_unpooling(
     divisor: Divisor,
 ) -> Computed {
     const KERNEL: &str = "average_unpooling";
-    let [batch, channels, height, width] = maps(KERNEL, restored)?;
-    let [_, _, rows, columns] = maps(KERNEL, signal.shape())?;
-    require(KERNEL, "a signal", signal.shape(), &[batch, channels, rows, columns])?;
+    let ([_, _, height, width], [rows, columns]) =
+        require_spreading(KERNEL, signal.shape(), restored)?;
     let axes = Axis::both(KERNEL, window, [height, width], [rows, columns])?;
     require_cells(KERNEL, restored, &axes)?;
     let mut result = zeros(KERNEL, restored)?;

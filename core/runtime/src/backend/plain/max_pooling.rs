@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::lines::pick;
 use crate::backend::axis::{Axis, require_cells, require_positions};
 use crate::backend::functions::is_above;
-use crate::backend::operand::{incompatible, maps, require, zeros};
+use crate::backend::operand::{incompatible, maps, require, require_spreading, zeros};
 use crate::backend::units::{for_each_chunk, for_each_chunk_pair};
 use crate::{Computed, Overlap, Shape, Tensor, Window};
 
@@ -101,9 +101,8 @@ pub(super) fn unpooling(
     overlap: Overlap,
 ) -> Computed {
     const KERNEL: &str = "unpooling";
-    let [batch, channels, height, width] = maps(KERNEL, restored)?;
-    let [_, _, rows, columns] = maps(KERNEL, signal.shape())?;
-    require(KERNEL, "a signal", signal.shape(), &[batch, channels, rows, columns])?;
+    let ([_, _, height, width], [rows, columns]) =
+        require_spreading(KERNEL, signal.shape(), restored)?;
     require(KERNEL, "switches", switches.shape(), signal.shape().extents())?;
     let mut result = zeros(KERNEL, restored)?;
     let (signal, switches) = (signal.values()?, switches.positions()?);
