@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::operand::incompatible;
-use crate::{Computed, Shape, Window};
+use crate::{Computed, Divisor, Shape, Window};
 
 /// One axis of a window over a map: which cells its outputs see.
 ///
@@ -73,6 +73,15 @@ impl Axis {
         let [before, behind] = self.padding;
         let room = (self.size + before + behind).saturating_sub(output * self.stride);
         room.div_ceil(self.dilation).min(self.kernel)
+    }
+
+    /// Counts the taps of each output that an average is divided by.
+    pub(in crate::backend) fn divisors(&self, divisor: Divisor) -> Vec<f32> {
+        let taps = |output| match divisor {
+            Divisor::Cells => self.taps(output).len(),
+            Divisor::PaddedCells => self.padded_taps(output),
+        };
+        (0..self.outputs).map(|output| taps(output) as f32).collect()
     }
 
     /// Returns the outputs for which a tap lies on the map.

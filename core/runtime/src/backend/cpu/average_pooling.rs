@@ -140,13 +140,7 @@ struct Counts {
 
 impl Counts {
     fn new(axes: &[Axis; 2], divisor: Divisor) -> Self {
-        let count = |axis: &Axis, output: usize| match divisor {
-            Divisor::Cells => axis.taps(output).len() as f32,
-            Divisor::PaddedCells => axis.padded_taps(output) as f32,
-        };
-        let counts =
-            |axis: &Axis| (0..axis.outputs).map(|output| count(axis, output)).collect::<Vec<f32>>();
-        let [rows, columns] = axes.each_ref().map(counts);
+        let [rows, columns] = axes.each_ref().map(|axis| axis.divisors(divisor));
         Self { rows, columns }
     }
 

@@ -22,16 +22,16 @@ pub(super) fn average_pooling(
     let shape = Shape::from([batch, channels, output[0], output[1]]);
     let mut averages = zeros(KERNEL, &shape)?;
     let (input, area) = (input.values()?, height * width);
-    let [down, across] = axes;
-    let counts = counts(&across, divisor);
+    let [_, across] = axes;
+    let [row_counts, column_counts] = axes.each_ref().map(|axis| axis.divisors(divisor));
     for_each_chunk(&mut averages, output[0] * output[1], |plane, target| {
         let map = &input[plane * area..][..area];
         for (row, target) in target.chunks_mut(across.outputs).enumerate() {
             for_each_line(&axes, row, |columns, first| {
                 gather(&mut target[columns], &map[first..], across.stride, 1.0);
             });
-            let rows = count(&down, row, divisor);
-            target.iter_mut().zip(&counts).for_each(|(sum, columns)| *sum /= rows * columns);
+            let pairs = target.iter_mut().zip(&column_counts);
+            pairs.for_each(|(sum, columns)| *sum /= row_counts[row] * columns);
         }
     });
     Tensor::new(shape, averages)
@@ -52,14 +52,13 @@ pub(super) fn average_unpooling(
     require_cells(KERNEL, restored, &axes)?;
     let mut result = zeros(KERNEL, restored)?;
     let (signal, cells) = (signal.values()?, rows * columns);
-    let [down, across] = axes;
-    let counts = counts(&across, divisor);
+    let [_, across] = axes;
+    let [row_counts, column_counts] = axes.each_ref().map(|axis| axis.divisors(divisor));
     for_each_chunk(&mut result, height * width, |plane, target| {
         let mut shares = vec![0.0; columns];
         for (row, signal) in signal[plane * cells..][..cells].chunks(columns.max(1)).enumerate() {
-            let rows = count(&down, row, divisor);
-            for ((share, value), columns) in shares.iter_mut().zip(signal).zip(&counts) {
-                *share = value / (rows * columns);
+            for ((share, value), columns) in shares.iter_mut().zip(signal).zip(&column_counts) {
+                *share = value / (row_counts[row] * columns);
             }
             for_each_line(&axes, row, |columns, first| {
                 spread(&mut target[first..], &shares[columns], across.stride, 1.0);
@@ -67,19 +66,6 @@ pub(super) fn average_unpooling(
         }
     });
     Tensor::new(restored.clone(), result)
-}
-
-/// Counts the taps of an output along an axis that the sum is divided by.
-fn count(axis: &Axis, output: usize, divisor: Divisor) -> f32 {
-    let taps = match divisor {
-        Divisor::Cells => axis.taps(output).len(),
-        Divisor::PaddedCells => axis.padded_taps(output),
-    };
-    taps as f32
-}
-
-fn counts(axis: &Axis, divisor: Divisor) -> Vec<f32> {
-    (0..axis.outputs).map(|output| count(axis, output, divisor)).collect()
 }
 
 /// Visits the taps of a row of outputs: the columns of outputs for which a tap lies on the map, and
