@@ -260,6 +260,27 @@ impl Work {
             parameters: parameters as u64,
         }
     }
+
+    /// Counts the work of a layer that multiplies `cells` numbers with the filters of a weight, of
+    /// which axis 0 lists them; nothing for inputs that do not fit.
+    fn with_weights(
+        inputs: &[&Shape],
+        output: Result<Shape, LayerError>,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        cells: impl FnOnce(&Shape) -> usize,
+    ) -> Self {
+        output.map_or_else(
+            |_| Self::default(),
+            |output| {
+                let weights = weight.shape().volume();
+                let biases = bias.map_or(0, |bias| bias.shape().volume());
+                let taps = weights / weight.shape().batch();
+                let multiply_adds = cells(&output).saturating_mul(taps);
+                Self::count(inputs, &output, multiply_adds, weights + biases)
+            },
+        )
+    }
 }
 
 /// One step of a network, with one output.

@@ -95,16 +95,8 @@ impl Layer for Convolution {
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {
-        self.output_shape(inputs).map_or_else(
-            |_| Work::default(),
-            |output| {
-                let weights = self.weight.shape().volume();
-                let biases = self.bias.as_ref().map_or(0, |bias| bias.shape().volume());
-                let taps = weights / self.weight.shape().batch();
-                let multiply_adds = output.volume().saturating_mul(taps);
-                Work::count(inputs, &output, multiply_adds, weights + biases)
-            },
-        )
+        let (output, bias) = (self.output_shape(inputs), self.bias.as_ref());
+        Work::with_weights(inputs, output, &self.weight, bias, Shape::volume)
     }
 
     fn placed(&self, backend: &dyn Backend) -> Result<Option<Arc<dyn LayerInversion>>, LayerError> {

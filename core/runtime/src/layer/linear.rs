@@ -93,16 +93,8 @@ impl Layer for Linear {
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {
-        self.output_shape(inputs).map_or_else(
-            |_| Work::default(),
-            |output| {
-                let weights = self.weight.shape().volume();
-                let biases = self.bias.as_ref().map_or(0, |bias| bias.shape().volume());
-                let width = weights / self.weight.shape().batch();
-                let multiply_adds = output.volume().saturating_mul(width);
-                Work::count(inputs, &output, multiply_adds, weights + biases)
-            },
-        )
+        let (output, bias) = (self.output_shape(inputs), self.bias.as_ref());
+        Work::with_weights(inputs, output, &self.weight, bias, Shape::volume)
     }
 
     fn parameter(&self, name: &str) -> Option<&Tensor> {

@@ -100,16 +100,9 @@ impl Layer for TransposedConvolution {
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {
-        self.output_shape(inputs).map_or_else(
-            |_| Work::default(),
-            |output| {
-                let weights = self.weight.shape().volume();
-                let biases = self.bias.as_ref().map_or(0, |bias| bias.shape().volume());
-                let taps = weights / self.weight.shape().batch();
-                let cells = inputs.iter().map(|input| input.volume()).sum::<usize>();
-                Work::count(inputs, &output, cells.saturating_mul(taps), weights + biases)
-            },
-        )
+        let (output, bias) = (self.output_shape(inputs), self.bias.as_ref());
+        let cells = inputs.iter().map(|input| input.volume()).sum();
+        Work::with_weights(inputs, output, &self.weight, bias, |_| cells)
     }
 
     fn placed(&self, backend: &dyn Backend) -> Result<Option<Arc<dyn LayerInversion>>, LayerError> {
