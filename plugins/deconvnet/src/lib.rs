@@ -71,6 +71,7 @@ impl Analysis for Deconvnet {
             options: &options_in_words(&parameters),
         };
 
+        let is_drawable = matches!(input[0], 1 | 3);
         let mut summaries = Vec::with_capacity(statistics.len());
         let mut figures = Vec::with_capacity(statistics.len());
         for (index, statistics_of_layer) in statistics.iter().enumerate() {
@@ -89,7 +90,7 @@ impl Analysis for Deconvnet {
             let task = Task { input, layer, maps: &winners, top: parameters.top };
             let projected = projection::project(&model, &images, task, &inversion, &progress)?;
             let summary = summarize(statistics_of_layer, &winners, &projected.tiles);
-            if matches!(projected.projections.shape()[2], 1 | 3) {
+            if is_drawable && summary.has_winners() {
                 figures.push(grid::figure(&summary, chosen_how, &projected, &setting));
             }
             for array in projected.into_arrays(&model, &layer.name, &maps) {
@@ -101,8 +102,15 @@ impl Analysis for Deconvnet {
             host.emit_array(array)?;
         }
         host.emit_table(&summary::table(&summaries, &names))?;
-        if figures.is_empty() {
+        if !is_drawable {
             host.note("No figure is drawn: the model's input has neither one nor three channels.")?;
+        }
+        for silent in summaries.iter().filter(|summary| is_drawable && !summary.has_winners()) {
+            let layer = &silent.layer;
+            host.note(&format!(
+                "No figure is drawn for {layer}: none of its maps shown is above zero in any \
+                 picture. Take the strongest maps, name others, or search more pictures."
+            ))?;
         }
         for figure in &figures {
             host.emit_figure(figure)?;

@@ -33,6 +33,13 @@ pub(crate) struct LayerSummary {
     pub(crate) maps: Vec<MapSummary>,
 }
 
+impl LayerSummary {
+    /// Says whether any of the maps has a winner to show.
+    pub(crate) fn has_winners(&self) -> bool {
+        self.maps.iter().any(|map| !map.winners.is_empty())
+    }
+}
+
 /// Makes the arrays that all layers share. Layers with fewer maps and maps with fewer winners than
 /// others leave places empty.
 pub(crate) fn arrays(layers: &[LayerSummary], top: usize) -> Vec<Array> {

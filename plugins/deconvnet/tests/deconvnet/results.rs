@@ -153,6 +153,25 @@ fn a_network_of_two_channels_has_arrays_and_no_figure() {
 }
 
 #[test]
+fn a_layer_whose_maps_are_silent_has_a_note_and_no_figure() {
+    let dark = with(ArrayD::from_elem(vec![2, 3, 6, 6], -1.0));
+    let findings = run(&dark, &json!({ "layers": ["relu", "scores"], "maps": 1, "top": 1 }));
+    assert!(numbers(&findings, "projection.relu").iter().all(|value| value.is_nan()));
+    assert!(findings.figure("projection.relu").is_none());
+    assert_eq!(
+        findings.notes[0],
+        "No figure is drawn for relu: none of its maps shown is above zero in any picture. Take \
+         the strongest maps, name others, or search more pictures."
+    );
+    let mut one = ArrayD::from_elem(vec![2, 3, 6, 6], -1.0);
+    one[[0, 0, 4, 4]] = 2.0;
+    let findings = run(&with(one), &json!({ "layers": "relu", "maps": [0, 1], "top": 1 }));
+    let groups = &grid(&findings, "relu").groups;
+    assert_eq!([0, 1].map(|map| groups[map].blocks[0].tiles.len()), [1, 0]);
+    assert!(findings.notes.is_empty());
+}
+
+#[test]
 fn the_same_run_has_the_same_results() {
     let parameters = json!({ "layers": ["relu", "pool"], "maps": 2 });
     let once = || format!("{:?}", run(&with(pictures(4)), &parameters));
