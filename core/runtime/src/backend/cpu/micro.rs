@@ -9,7 +9,6 @@
 //! They begin at zero and what they are added to comes last, which costs nothing and keeps three to
 //! nine times more accuracy than sums that begin with the old value.
 
-#![allow(dead_code, reason = "kernels that are on their way use the rest")]
 #![allow(unsafe_code, reason = "registers are filled from raw addresses")]
 
 use std::marker::PhantomData;

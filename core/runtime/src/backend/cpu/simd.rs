@@ -3,7 +3,6 @@
 //! The methods carry no target feature, so that generic code has none either; the functions that
 //! are called through a table carry it, and the compiler inlines everything into them.
 
-#![allow(dead_code, reason = "kernels that are on their way use the rest")]
 #![allow(unsafe_code, reason = "vectors are loaded from and stored at raw addresses")]
 
 use super::Isa;
@@ -84,10 +83,6 @@ pub(super) trait Vector: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// `self · other`.
     unsafe fn mul(self, other: Self) -> Self;
-    /// `self / other`.
-    unsafe fn div(self, other: Self) -> Self;
-    /// The square root.
-    unsafe fn sqrt(self) -> Self;
     /// `self + a · b`, rounded once where the instruction set can.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
     /// max(self, 0) that keeps NaN.
@@ -99,13 +94,12 @@ pub(super) trait Vector: Copy {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _CMP_GT_OQ, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps, _mm256_div_ps,
+        __m256, __m512, _CMP_GT_OQ, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
         _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps,
-        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_sqrt_ps,
-        _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_div_ps,
-        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_ps, _mm512_max_ps,
-        _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sqrt_ps,
-        _mm512_storeu_ps, _mm512_sub_ps,
+        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+        _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_loadu_si512, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_mul_ps,
+        _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     use super::{BLOCK, Order, Vector};
@@ -113,7 +107,7 @@ mod x86 {
     /// Writes one method after the other as a call of an intrinsic.
     macro_rules! vector {
         ($vector:ty, $lanes:literal, $set1:ident, $zero:ident, $load:ident, $store:ident,
-         $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $fmadd:ident, $max:ident,
+         $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident,
          |$block:ident, $first:ident, $order:ident| $permuted:expr,
          |$x:ident, $limit:ident, $a:ident, $b:ident| $select:expr) => {
             // SAFETY of all: the caller has the instruction set and, for load and store, vouches
@@ -165,18 +159,6 @@ mod x86 {
                 }
 
                 #[inline(always)]
-                unsafe fn div(self, other: Self) -> Self {
-                    // SAFETY: see above.
-                    unsafe { $div(self, other) }
-                }
-
-                #[inline(always)]
-                unsafe fn sqrt(self) -> Self {
-                    // SAFETY: see above.
-                    unsafe { $sqrt(self) }
-                }
-
-                #[inline(always)]
                 unsafe fn fma(self, a: Self, b: Self) -> Self {
                     // SAFETY: see above.
                     unsafe { $fmadd(a, b, self) }
@@ -209,8 +191,6 @@ mod x86 {
         _mm512_add_ps,
         _mm512_sub_ps,
         _mm512_mul_ps,
-        _mm512_div_ps,
-        _mm512_sqrt_ps,
         _mm512_fmadd_ps,
         _mm512_max_ps,
         |block, _first, order| _mm512_permutexvar_ps(
@@ -230,8 +210,6 @@ mod x86 {
         _mm256_add_ps,
         _mm256_sub_ps,
         _mm256_mul_ps,
-        _mm256_div_ps,
-        _mm256_sqrt_ps,
         _mm256_fmadd_ps,
         _mm256_max_ps,
         // Both halves have the same order.
@@ -301,16 +279,6 @@ impl Vector for Portable {
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
         self.zip(other, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    unsafe fn div(self, other: Self) -> Self {
-        self.zip(other, |a, b| a / b)
-    }
-
-    #[inline(always)]
-    unsafe fn sqrt(self) -> Self {
-        Self(self.0.map(f32::sqrt))
     }
 
     #[inline(always)]
