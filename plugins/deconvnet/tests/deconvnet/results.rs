@@ -168,6 +168,11 @@ fn a_layer_whose_maps_are_silent_has_a_note_and_no_figure() {
     let findings = run(&with(one), &json!({ "layers": "relu", "maps": [0, 1], "top": 1 }));
     let groups = &grid(&findings, "relu").groups;
     assert_eq!([0, 1].map(|map| groups[map].blocks[0].tiles.len()), [1, 0]);
+    let caption = &findings.figure("projection.relu").unwrap().caption;
+    assert!(
+        caption.ends_with("Fewer activations above zero were found: map 1 has 0."),
+        "{caption}"
+    );
     assert!(findings.notes.is_empty());
 }
 

@@ -106,8 +106,7 @@ fn a_map_that_never_fires_has_no_winner_and_no_share() {
     assert!(found(&findings, 0, 0).is_empty());
     assert!(numbers(&findings, "firing").iter().all(|&share| share == 0.0));
     assert!(numbers(&findings, "projection.relu").iter().all(|value| value.is_nan()));
-    let figure = findings.figure("projection.relu").unwrap();
-    assert!(figure.caption.ends_with("Fewer activations above zero were found: map 0 has 0."));
+    assert!(findings.figure("projection.relu").is_none());
 }
 
 #[test]
