@@ -2,6 +2,7 @@
 
 mod axis;
 mod binary;
+mod canvas;
 pub mod cpu;
 mod filtering;
 mod functions;
@@ -15,6 +16,7 @@ mod units;
 use std::fmt::Debug;
 
 pub use binary::{Binary, Side};
+pub use canvas::Canvas;
 pub use cpu::{ConvolutionForms, CpuBackend, Isa};
 pub use plain::PlainBackend;
 pub use settings::{
@@ -238,6 +240,15 @@ pub trait Backend: Debug + Send + Sync {
     /// # Errors
     /// Fails when an axis does not exist.
     fn maximum(&self, input: &Tensor, axes: &[usize]) -> Computed;
+
+    /// Makes maps of this shape that kernels fill part by part, each of as many channels as `parts`
+    /// says; none where this backend would rather join them afterwards.
+    ///
+    /// # Errors
+    /// Fails when there is no room.
+    fn canvas(&self, _shape: &Shape, _parts: &[usize]) -> Computed<Option<Box<dyn Canvas>>> {
+        Ok(None)
+    }
 
     /// Joins tensors along an axis.
     ///

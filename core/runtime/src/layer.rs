@@ -61,7 +61,7 @@ pub use standardization::Standardization;
 pub use transposed_convolution::TransposedConvolution;
 pub use transposition::Transposition;
 
-use crate::{Backend, Epilogue, LayerError, Region, Shape, Tensor, Window};
+use crate::{Backend, Canvas, Epilogue, LayerError, Region, Shape, Tensor, Window};
 
 /// What a layer does, as composites and descriptions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -315,6 +315,24 @@ pub trait Layer: Debug + Send + Sync {
         _epilogue: Epilogue,
     ) -> Option<Result<(Tensor, Record), LayerError>> {
         None
+    }
+
+    /// Computes the output with an epilogue applied into the channels of a canvas from `first` on.
+    /// `None` where the layer has no kernel for that; the caller runs it alone.
+    fn forward_into(
+        &self,
+        _backend: &dyn Backend,
+        _inputs: &[&Tensor],
+        _epilogue: Epilogue,
+        _canvas: &mut dyn Canvas,
+        _first: usize,
+    ) -> Option<Result<(), LayerError>> {
+        None
+    }
+
+    /// Says whether the output is the inputs side by side, channel after channel.
+    fn joins_channels(&self) -> bool {
+        false
     }
 
     /// Says which epilogue does the same as this layer, if one does.

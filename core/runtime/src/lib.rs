@@ -15,7 +15,7 @@ pub mod shape;
 pub mod tensor;
 
 pub use backend::{
-    Backend, Binary, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend, Divisor,
+    Backend, Binary, Canvas, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend, Divisor,
     Epilogue, Isa, Orientation, Overlap, Patch, PlainBackend, ResponseNormalization, Side, Unary,
 };
 pub use composite::{Composite, Selector};

@@ -6,6 +6,7 @@ mod field;
 mod forward;
 mod fusion;
 mod intervention;
+mod joining;
 #[cfg(test)]
 mod testing;
 

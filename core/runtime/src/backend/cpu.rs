@@ -13,6 +13,7 @@ mod average_pooling;
 mod blocked;
 mod broadcast;
 mod buffer;
+mod canvas;
 mod channels;
 mod convolution;
 mod cost;
@@ -56,13 +57,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use blocked::{Blocked, Maps};
 use buffer::{Buffer, Pool};
+use canvas::BlockedCanvas;
 use filters::Filters;
 use switches::Switches;
 
 use crate::backend::operand::incompatible;
 use crate::{
-    Backend, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation, Overlap, Patch,
-    PlainBackend, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
+    Backend, Binary, Canvas, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
+    Overlap, Patch, PlainBackend, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
 };
 
 /// Computes on the host with the best instruction set, on the threads of the current rayon pool.
@@ -357,6 +359,11 @@ impl Backend for CpuBackend {
             return reduction::and_batch(maxima, axes, |maxima| self.plain.maximum(maxima, &[0]));
         }
         self.plainly("maximum", &[input], |plain, operands| plain.maximum(operands[0], axes))
+    }
+
+    fn canvas(&self, shape: &Shape, parts: &[usize]) -> Computed<Option<Box<dyn Canvas>>> {
+        let canvas = BlockedCanvas::new(self, shape, parts)?;
+        Ok(canvas.map(|canvas| Box::new(canvas) as Box<dyn Canvas>))
     }
 
     fn concatenation(&self, inputs: &[&Tensor], axis: usize) -> Computed {

@@ -64,6 +64,10 @@ impl Layer for Concatenation {
         Ok((output, record))
     }
 
+    fn joins_channels(&self) -> bool {
+        self.axis == 1
+    }
+
     fn reach(&self, _input: usize) -> Reach {
         Reach::Along(self.axis)
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, filters, operand};
-use crate::{Backend, ConvolutionGeometry, Epilogue, LayerError, Rounding, Shape, Tensor};
+use crate::{Backend, Canvas, ConvolutionGeometry, Epilogue, LayerError, Rounding, Shape, Tensor};
 
 /// Correlates maps with filters. Its inversion filters with the transposed filters and no bias.
 #[derive(Clone, Debug)]
@@ -41,14 +41,23 @@ impl Convolution {
         inputs: &[&Tensor],
         epilogue: Epilogue,
     ) -> Result<(Tensor, Record), LayerError> {
-        let input = operand::one(self.kind(), inputs)?;
-        self.output_shape(&[input.shape()])?;
-        let weight = backend.upload(&self.weight)?;
-        let bias = self.bias.as_ref().map(|bias| backend.upload(bias)).transpose()?;
+        let input = self.input(inputs)?;
+        let (weight, bias) = self.uploaded(backend)?;
         let output =
             backend.convolution(input, &weight, bias.as_ref(), &self.geometry, epilogue)?;
         let record = Record::new(&output, inputs);
         Ok((output, record))
+    }
+
+    fn input<'a>(&self, inputs: &[&'a Tensor]) -> Result<&'a Tensor, LayerError> {
+        let input = operand::one(self.kind(), inputs)?;
+        self.output_shape(&[input.shape()])?;
+        Ok(input)
+    }
+
+    fn uploaded(&self, backend: &dyn Backend) -> Result<(Tensor, Option<Tensor>), LayerError> {
+        let bias = self.bias.as_ref().map(|bias| backend.upload(bias)).transpose()?;
+        Ok((backend.upload(&self.weight)?, bias))
     }
 }
 
@@ -88,6 +97,23 @@ impl Layer for Convolution {
         epilogue: Epilogue,
     ) -> Option<Result<(Tensor, Record), LayerError>> {
         Some(self.convolved(backend, inputs, epilogue))
+    }
+
+    fn forward_into(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[&Tensor],
+        epilogue: Epilogue,
+        canvas: &mut dyn Canvas,
+        first: usize,
+    ) -> Option<Result<(), LayerError>> {
+        let mut fill = || {
+            let input = self.input(inputs)?;
+            let (weight, bias) = self.uploaded(backend)?;
+            canvas.convolution(first, input, &weight, bias.as_ref(), &self.geometry, epilogue)?;
+            Ok(())
+        };
+        Some(fill())
     }
 
     fn reach(&self, _input: usize) -> Reach {

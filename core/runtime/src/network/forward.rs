@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::fusion::Follower;
+use super::joining::Joints;
 use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, ValueId};
 use crate::{Backend, BackendError, Keep, LayerError, Record, Shape, Tensor};
 
@@ -126,7 +127,7 @@ impl Network {
         let batch = self.check_inputs(inputs)?;
         self.check_interventions(request, batch)?;
         let needed = self.needed(request.captures);
-        let mut pass = Pass::start(self, backend, request, &needed, inputs)?;
+        let mut pass = Pass::start(self, backend, request, &needed, inputs, batch)?;
         for &id in &needed {
             watch(Some(self.node(id)));
             pass.step(id)?;
@@ -187,6 +188,7 @@ struct Pass<'a> {
     followers: BTreeMap<NodeId, Follower>,
     /// Outputs of layers that the layer before computed in passing.
     ready: BTreeMap<NodeId, Tensor>,
+    joints: Joints,
     records: BTreeMap<NodeId, Record>,
 }
 
@@ -197,6 +199,7 @@ impl<'a> Pass<'a> {
         request: &'a ForwardRequest<'a>,
         needed: &BTreeSet<NodeId>,
         inputs: &[Tensor],
+        batch: usize,
     ) -> Result<Self, NetworkError> {
         let mut uses = BTreeMap::new();
         let readers = needed.iter().flat_map(|&node| &network.node(node).inputs);
@@ -214,8 +217,9 @@ impl<'a> Pass<'a> {
             live.insert(id, network.edited(backend, id, tensor, request.interventions)?);
         }
         let followers = network.followers(needed, &uses, request);
+        let joints = Joints::new(network, needed, &uses, &followers, request, batch);
         let (ready, records) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { network, backend, request, uses, live, followers, ready, records })
+        Ok(Self { network, backend, request, uses, live, followers, ready, joints, records })
     }
 
     /// Computes one layer, and drops what nobody needs any more.
@@ -243,11 +247,20 @@ impl<'a> Pass<'a> {
             return Ok(Some(output));
         }
         let failed = |source: LayerError| self.network.at(node.output, source);
+        if let Some(output) = self.joints.finish(self.network, id, &self.live) {
+            return output.map(Some).map_err(failed);
+        }
+        if self.joints.hold(node.output) {
+            return Ok(None);
+        }
         let find = |id: &ValueId| {
             let name = || self.network.name_of(*id).to_owned();
             self.live.get(id).ok_or_else(|| NetworkError::NotRecorded { name: name() })
         };
         let operands = node.inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        if let Some(filled) = self.joints.fill(self.network, self.backend, id, &operands) {
+            return filled.map(|()| None).map_err(failed);
+        }
         if let Some(&Follower { node: follower, epilogue }) = self.followers.get(&id)
             && let Some(fused) = node.layer.forward_with_epilogue(self.backend, &operands, epilogue)
         {

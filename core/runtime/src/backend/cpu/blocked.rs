@@ -161,13 +161,18 @@ impl DeviceTensor for Blocked {
 
 /// Sets lanes beyond the channels to zero again, after a function that does not map zero to zero.
 pub(super) fn clear_lanes(values: &mut [f32], maps: Maps) {
+    clear_lanes_between(values, maps, maps.image());
+}
+
+/// The same where so many numbers lie from one image to the next.
+pub(super) fn clear_lanes_between(values: &mut [f32], maps: Maps, pitch: usize) {
     let lanes = maps.channels % BLOCK;
     if lanes == 0 {
         return;
     }
-    for image in values.chunks_mut(maps.image().max(1)) {
-        let last = image.len() - maps.plane();
-        image[last..].chunks_exact_mut(BLOCK).for_each(|cell| cell[lanes..].fill(0.0));
+    for image in values.chunks_mut(pitch.max(1)) {
+        let last = &mut image[maps.image() - maps.plane()..maps.image()];
+        last.chunks_exact_mut(BLOCK).for_each(|cell| cell[lanes..].fill(0.0));
     }
 }
 

@@ -1,7 +1,9 @@
 //! Which form a convolution or its adjoint takes, and how it runs.
 
+use std::sync::Arc;
+
 use super::CpuBackend;
-use super::blocked::{Blocked, Maps, Operand};
+use super::blocked::{Blocked, Maps, Operand, clear_lanes_between};
 use super::buffer::Buffer;
 use super::cost;
 use super::direct::{Direct, Images, Source};
@@ -31,6 +33,19 @@ pub(super) fn convolution(
     geometry: &ConvolutionGeometry,
     epilogue: Epilogue,
 ) -> Computed {
+    let (form, filtering, setting) = prepared(backend, input, filters, bias, geometry, epilogue)?;
+    form.run(backend, input, &filtering, &setting)
+}
+
+/// Finds the form of a convolution and what it runs with.
+pub(super) fn prepared<'a>(
+    backend: &CpuBackend,
+    input: &Tensor,
+    filters: &Tensor,
+    bias: Option<&'a Tensor>,
+    geometry: &ConvolutionGeometry,
+    epilogue: Epilogue,
+) -> Computed<(Arc<Form>, Filtering, Setting<'a>)> {
     let filtering = Filtering::new(KERNEL, input.shape(), filters.shape(), geometry)?;
     let channels = filtering.groups * filtering.filters;
     if let Some(bias) = bias {
@@ -41,7 +56,7 @@ pub(super) fn convolution(
         Maps { batch: filtering.batch, channels, height: rows.outputs, width: columns.outputs };
     let form = Filters::form(backend, Direction::Forward, filters, &filtering)?;
     let bias = bias.map(Tensor::values).transpose()?;
-    form.run(backend, input, &filtering, &Setting { kernel: KERNEL, bias, epilogue, maps })
+    Ok((form, filtering, Setting { kernel: KERNEL, bias, epilogue, maps }))
 }
 
 /// A convolution or its adjoint for maps of one size, in the form that suits it: a function of
@@ -55,19 +70,58 @@ pub(super) struct Form {
     method: Method,
 }
 
-/// How the products are made.
+/// How the sums are made.
 #[derive(Debug)]
 enum Method {
-    /// The micro-kernel over blocks; once for every phase of an adjoint.
-    Blocks { inputs: Groups, phases: Vec<Direct> },
     /// Taps as lanes, for an adjoint that makes few channels.
     Image(ImageHead),
     /// Lane by lane, for narrow groups.
     Lanes(Lanewise),
-    /// The micro-kernel over padded pixels, for few channels.
+    /// By the micro-kernel.
+    Products(Products),
+}
+
+/// What the micro-kernel multiplies.
+#[derive(Debug)]
+enum Products {
+    /// Blocks of channels.
+    Blocks { inputs: Groups, blocks: Blocks },
+    /// Padded pixels, for few channels.
     Pixels(Box<Direct>),
-    /// Winograd's tiles over blocks.
-    Tiles { inputs: Groups, tiled: Box<Tiled> },
+}
+
+/// How blocks are cut.
+#[derive(Debug)]
+enum Blocks {
+    /// Not at all; once for every phase of an adjoint.
+    Phases(Vec<Direct>),
+    /// Into Winograd's tiles.
+    Tiles(Box<Tiled>),
+}
+
+/// Where maps go.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    /// From the first block of the first image on.
+    pub values: &'a mut [f32],
+    /// Numbers from one image to the next.
+    pub pitch: usize,
+}
+
+impl Place<'_> {
+    /// Sets lanes beyond the channels to zero: infinity times their filters, which are zero, is NaN.
+    fn clear(&mut self, maps: Maps) {
+        clear_lanes_between(self.values, maps, self.pitch);
+    }
+
+    /// Copies maps.
+    pub(super) fn copy(&mut self, from: &Blocked) {
+        let length = from.maps().image();
+        let images = from.values().chunks(length.max(1));
+        for (to, from) in self.values.chunks_mut(self.pitch.max(1)).zip(images) {
+            to[..length].copy_from_slice(from);
+        }
+    }
 }
 
 /// What a form runs with.
@@ -102,12 +156,13 @@ impl Form {
                 let (inputs, stencils) = (weights.inputs, stencils.clone());
                 let filters = (direction, filtering, filters);
                 let tiled = Tiled::new(backend.isa, &backend.pool, stencils, size, filters)?;
-                return Ok(Method::Tiles { inputs, tiled: Box::new(tiled) });
+                return Ok(Products::Blocks { inputs, blocks: Blocks::Tiles(Box::new(tiled)) });
             }
             let weights = weights.for_cells();
             let phases = phases.into_iter();
             let phases = phases.map(|stencils| direct(stencils, Source::Blocks, &weights));
-            Ok(Method::Blocks { inputs: weights.inputs, phases: phases.collect() })
+            let blocks = Blocks::Phases(phases.collect());
+            Ok(Products::Blocks { inputs: weights.inputs, blocks })
         };
         let axes = filtering.axes.each_ref();
         let is_grouped = filtering.groups > 1;
@@ -123,12 +178,13 @@ impl Form {
             Direction::Transposed if ImageHead::suits(filtering) => {
                 Method::Image(ImageHead::new(backend.isa, &backend.pool, filtering, &weights))
             }
-            Direction::Transposed => blocks(phases(filtering))?,
+            Direction::Transposed => Method::Products(blocks(phases(filtering))?),
             Direction::Forward if (1..BLOCK).contains(&filtering.channels) && !is_grouped => {
                 let stencils = axes.map(Stencil::padded);
-                Method::Pixels(Box::new(direct(stencils, Source::Pixels, &weights.for_pixels())))
+                let direct = direct(stencils, Source::Pixels, &weights.for_pixels());
+                Method::Products(Products::Pixels(Box::new(direct)))
             }
-            Direction::Forward => blocks(vec![axes.map(Stencil::of)])?,
+            Direction::Forward => Method::Products(blocks(vec![axes.map(Stencil::of)])?),
         };
         Ok(Self { direction, outputs: weights.outputs, method })
     }
@@ -144,17 +200,9 @@ impl Form {
         filtering: &Filtering,
         setting: &Setting<'_>,
     ) -> Computed {
-        let Setting { kernel, epilogue, maps, .. } = *setting;
+        let Setting { kernel, maps, .. } = *setting;
         let pool = &backend.pool;
         match &self.method {
-            Method::Blocks { inputs, phases } => {
-                self.blocks(backend, input, *inputs, setting, |images, output| {
-                    for phase in phases {
-                        phase.run(images, output);
-                    }
-                    Ok(())
-                })
-            }
             Method::Image(head) => {
                 let signal = Operand::of(pool, kernel, input)?;
                 let mut images = zeros(kernel, &maps.shape())?;
@@ -167,44 +215,90 @@ impl Form {
                 lanes.run(pool, &input, setting, &mut output);
                 Ok(Blocked::new(maps, output).into_tensor())
             }
-            Method::Pixels(direct) => self.compute(backend, setting, |bias, output| {
-                // Image by image, so that it stays in the cache.
-                let mut padded = pool.zeros(direct.image());
-                let source = Pixels::of(input)?;
-                let length = Maps { channels: self.outputs.lanes(), ..maps }.image().max(1);
-                let supports = &[direct.whole()];
-                for (image, output) in output.chunks_mut(length).enumerate() {
-                    source.pad(image, filtering.axes, filtering.channels, &mut padded);
-                    direct.run(&Images { values: &padded, supports, bias, epilogue }, output);
+            Method::Products(products) => {
+                let lanes = Maps { channels: self.outputs.lanes(), ..maps };
+                let mut output = backend.room(kernel, lanes)?;
+                let mut place = Place { values: &mut output, pitch: lanes.image() };
+                self.multiply(products, backend, input, filtering, setting, &mut place)?;
+                if self.outputs.are_together() {
+                    place.clear(maps);
+                } else {
+                    let apart = output;
+                    output = backend.room(kernel, maps)?;
+                    self.outputs.join(&apart, maps, &mut output);
                 }
-                Ok(())
-            }),
-            Method::Tiles { inputs, tiled } => {
-                self.blocks(backend, input, *inputs, setting, |images, output| {
-                    tiled.run(images, output)
-                })
+                Ok(Blocked::new(maps, output).into_tensor())
             }
         }
     }
 
-    /// Makes maps in blocks of maps in blocks, whose groups are moved apart for that.
-    fn blocks(
+    /// Computes maps where others lie beside them.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub(super) fn run_into(
         &self,
         backend: &CpuBackend,
         input: &Tensor,
-        inputs: Groups,
+        filtering: &Filtering,
         setting: &Setting<'_>,
-        compute: impl FnOnce(&Images<'_>, &mut [f32]) -> Computed<()>,
-    ) -> Computed {
-        let Setting { kernel, epilogue, .. } = *setting;
+        mut place: Place<'_>,
+    ) -> Computed<()> {
+        match &self.method {
+            Method::Products(products) if self.outputs.are_together() => {
+                self.multiply(products, backend, input, filtering, setting, &mut place)?;
+                place.clear(setting.maps);
+                Ok(())
+            }
+            _ => {
+                let made = self.run(backend, input, filtering, setting)?;
+                place.copy(&*Operand::of(&backend.pool, setting.kernel, &made)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the lanes of maps, those of groups apart, by the micro-kernel.
+    fn multiply(
+        &self,
+        products: &Products,
+        backend: &CpuBackend,
+        input: &Tensor,
+        filtering: &Filtering,
+        setting: &Setting<'_>,
+        place: &mut Place<'_>,
+    ) -> Computed<()> {
+        let Setting { kernel, bias, epilogue, .. } = *setting;
+        let Place { values: output, pitch } = place;
+        let pitch = *pitch;
         let pool = &backend.pool;
-        self.compute(backend, setting, |bias, output| {
-            let input = Operand::of(pool, kernel, input)?;
-            let (values, supports) = (input.values(), self.supports(&input));
-            let apart = (!inputs.are_together()).then(|| inputs.part(pool, input.maps(), values));
-            let values = apart.as_deref().unwrap_or(values);
-            compute(&Images { values, supports: &supports, bias, epilogue }, output)
-        })
+        let bias = &*self.bias(backend, bias);
+        match products {
+            Products::Pixels(direct) => {
+                // Image by image, so that it stays in the cache.
+                let mut values = pool.zeros(direct.image());
+                let source = Pixels::of(input)?;
+                let supports = &[direct.whole()];
+                for (image, output) in output.chunks_mut(pitch.max(1)).enumerate() {
+                    source.pad(image, filtering.axes, filtering.channels, &mut values);
+                    let values = &values;
+                    direct.run(&Images { values, supports, bias, epilogue, pitch }, output);
+                }
+            }
+            Products::Blocks { inputs, blocks } => {
+                let input = Operand::of(pool, kernel, input)?;
+                let (values, supports) = (input.values(), self.supports(&input));
+                let apart =
+                    (!inputs.are_together()).then(|| inputs.part(pool, input.maps(), values));
+                let values = apart.as_deref().unwrap_or(values);
+                let images = Images { values, supports: &supports, bias, epilogue, pitch };
+                match blocks {
+                    Blocks::Phases(phases) => phases.iter().for_each(|p| p.run(&images, output)),
+                    Blocks::Tiles(tiled) => tiled.run(&images, output)?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns what is to be looked at of every image: all, unless it is a signal on its way back.
@@ -214,25 +308,6 @@ impl Form {
             Direction::Forward => vec![Support::whole([maps.height, maps.width]); maps.batch],
             Direction::Transposed => Support::of(maps, input.values()),
         }
-    }
-
-    /// Makes maps in blocks; `compute` is given the bias of every lane, and fills the lanes.
-    fn compute(
-        &self,
-        backend: &CpuBackend,
-        setting: &Setting<'_>,
-        compute: impl FnOnce(&[f32], &mut [f32]) -> Computed<()>,
-    ) -> Computed {
-        let Setting { kernel, bias, maps, .. } = *setting;
-        let lanes = Maps { channels: self.outputs.lanes(), ..maps };
-        let mut output = backend.room(kernel, lanes)?;
-        compute(&self.bias(backend, bias), &mut output)?;
-        if !self.outputs.are_together() {
-            let apart = output;
-            output = backend.room(kernel, maps)?;
-            self.outputs.join(&apart, maps, &mut output);
-        }
-        Ok(Blocked::new(maps, output).into_tensor())
     }
 
     /// Returns a number for every lane of the outputs.

@@ -61,6 +61,8 @@ pub(super) struct Images<'a> {
     /// A number for every lane of every output block.
     pub bias: &'a [f32],
     pub epilogue: Epilogue,
+    /// Numbers from one image of the output to the next.
+    pub pitch: usize,
 }
 
 /// Some neighbouring blocks of outputs.
@@ -358,7 +360,7 @@ impl Direct {
         images: &Images<'_>,
         output: Target<'_>,
     ) {
-        let Images { values, supports, bias, epilogue } = *images;
+        let Images { values, supports, bias, epilogue, pitch } = *images;
         let [rows, columns] = &self.stencils;
         let per_row = columns.outputs.div_ceil(width);
         let plane = rows.size * columns.size * BLOCK;
@@ -413,7 +415,8 @@ impl Direct {
                             segments,
                             depth: self.depth,
                             out: output,
-                            out_start: (image * self.out_blocks + group.first_block) * plane
+                            out_start: image * pitch
+                                + group.first_block * plane
                                 + (out_row * columns.size + columns.start + column * columns.step)
                                     * BLOCK,
                             out_step: columns.step * BLOCK,

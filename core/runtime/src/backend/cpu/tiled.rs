@@ -58,14 +58,15 @@ impl Tiled {
     /// Fails when the filters hold no numbers.
     pub(super) fn run(&self, images: &Images<'_>, output: &mut [f32]) -> Computed<()> {
         let batch = images.supports.len().max(1);
-        let [input, result] = [images.values.len() / batch, output.len() / batch];
+        let [input, result] = [images.values.len() / batch, images.pitch];
         let mut first = 0;
         let is_tiled = |support: &Support| self.is_tiled(support);
         for supports in images.supports.chunk_by(|a, b| is_tiled(a) == is_tiled(b)) {
             let range = first..first + supports.len();
             first = range.end;
             let values = &images.values[range.start * input..range.end * input];
-            let output = &mut output[range.start * result..range.end * result];
+            let end = output.len().min(range.end * result);
+            let output = &mut output[range.start * result..end];
             let some = Images { values, supports, ..*images };
             if !is_tiled(&supports[0]) {
                 self.direct()?.run(&some, output);
@@ -74,7 +75,7 @@ impl Tiled {
             for image in self.winograd.run(&some, output) {
                 let values = &values[image * input..][..input];
                 let one = Images { values, supports: &supports[image..=image], ..some };
-                self.direct()?.run(&one, &mut output[image * result..][..result]);
+                self.direct()?.run(&one, &mut output[image * result..]);
             }
         }
         Ok(())

@@ -94,6 +94,8 @@ struct Work<'a> {
     bias: &'a [Lanes],
     epilogue: Epilogue,
     output: Target<'a>,
+    /// Numbers from one image of the output to the next.
+    pitch: usize,
     /// For each image, whether an output of it is not finite.
     spoilt: &'a [AtomicBool],
 }
@@ -239,6 +241,7 @@ impl Winograd {
             bias: images.bias.as_chunks().0,
             epilogue: images.epilogue,
             output: Target::new(output),
+            pitch: images.pitch,
             spoilt: &spoilt,
         };
         let units = tiles.div_ceil(per_unit);
@@ -420,16 +423,15 @@ impl Winograd {
         block: usize,
         products: &[[&[Lanes]; A]; A],
     ) {
-        let [_, out_blocks] = self.blocks;
         let [height, width] = self.stencils.each_ref().map(|stencil| stencil.outputs);
         for run in self.runs(work, unit) {
-            let map = (run.image * out_blocks + block) * height;
+            let map = run.image * work.pitch + block * height * width * BLOCK;
             let column = run.columns.start * M;
             let length = (run.columns.end * M).min(width) - column;
             let mut rows: [&mut [Lanes]; M] = std::array::from_fn(|row| {
                 let row = run.row * M + row;
                 let length = if row < height { length } else { 0 };
-                let start = ((map + row.min(height - 1)) * width + column) * BLOCK;
+                let start = map + (row.min(height - 1) * width + column) * BLOCK;
                 work.output.part(start, length * BLOCK).as_chunks_mut().0
             });
             let mut sound = [0.0; BLOCK];

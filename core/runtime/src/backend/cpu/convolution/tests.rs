@@ -330,11 +330,13 @@ fn what_is_not_a_number_stays_within_its_group_and_window() {
                 backend.convolution(&input, &filters, None, &geometry, Epilogue::None).unwrap()
             });
             assert!(is_same(&ours, &expected), "{isa} {case:?}");
+            assert_clear(&ours, &format!("{isa} {case:?}"));
             let signal = spoilt(case.output().unwrap());
             let [ours, expected] = [&backend as &dyn Backend, &plain].map(|backend| {
                 backend.transposed_convolution(&signal, &filters, &geometry, input.shape()).unwrap()
             });
             assert!(is_same(&ours, &expected), "{isa} transposed {case:?}");
+            assert_clear(&ours, &format!("{isa} transposed {case:?}"));
         }
     }
 }

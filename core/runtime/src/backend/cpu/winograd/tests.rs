@@ -90,7 +90,8 @@ fn run(isa: Isa, size: Size, operands: &Operands, epilogue: Epilogue) -> (Blocke
     lanes[..maps.channels].copy_from_slice(bias.values().unwrap());
     let mut output = pool.take(maps.len());
     let (values, supports, bias) = (input.values(), &supports[..], &lanes[..]);
-    let spoilt = plan.run(&Images { values, supports, bias, epilogue }, &mut output);
+    let pitch = maps.image();
+    let spoilt = plan.run(&Images { values, supports, bias, epilogue, pitch }, &mut output);
     (Blocked::new(maps, output), spoilt)
 }
 
