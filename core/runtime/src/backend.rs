@@ -7,6 +7,7 @@ pub mod cpu;
 mod filtering;
 mod functions;
 mod operand;
+mod peaks;
 pub mod plain;
 mod settings;
 mod transcendental;
@@ -18,6 +19,7 @@ use std::fmt::Debug;
 pub use binary::{Binary, Side};
 pub use canvas::Canvas;
 pub use cpu::{ConvolutionForms, CpuBackend, Isa};
+pub use peaks::Peaks;
 pub use plain::PlainBackend;
 pub use settings::{
     ConvolutionGeometry, Divisor, Epilogue, Orientation, Overlap, Patch, ResponseNormalization,
@@ -248,6 +250,19 @@ pub trait Backend: Debug + Send + Sync {
     /// Fails when there is no room.
     fn canvas(&self, _shape: &Shape, _parts: &[usize]) -> Computed<Option<Box<dyn Canvas>>> {
         Ok(None)
+    }
+
+    /// Finds the strongest cell of every map, and counts the cells above zero. Of equal cells the
+    /// first in row-major order is taken; NaN counts as larger than any number.
+    ///
+    /// # Shapes
+    /// input `[n, c, h, w]`, or features `[n, c]` as maps of one cell; results `[n, c]`, which may
+    /// lie on the host.
+    ///
+    /// # Errors
+    /// Fails when a map has no cell.
+    fn peaks(&self, input: &Tensor) -> Computed<Peaks> {
+        peaks::peaks(&input.to_host()?)
     }
 
     /// Joins tensors along an axis.

@@ -16,7 +16,8 @@ pub mod tensor;
 
 pub use backend::{
     Backend, Binary, Canvas, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend, Divisor,
-    Epilogue, Isa, Orientation, Overlap, Patch, PlainBackend, ResponseNormalization, Side, Unary,
+    Epilogue, Isa, Orientation, Overlap, Patch, Peaks, PlainBackend, ResponseNormalization, Side,
+    Unary,
 };
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};

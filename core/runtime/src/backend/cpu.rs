@@ -29,6 +29,7 @@ mod linear;
 mod max_pooling;
 mod micro;
 mod movement;
+mod peaks;
 mod pixels;
 mod reduction;
 mod registers;
@@ -64,7 +65,7 @@ use switches::Switches;
 use crate::backend::operand::incompatible;
 use crate::{
     Backend, Binary, Canvas, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
-    Overlap, Patch, PlainBackend, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
+    Overlap, Patch, Peaks, PlainBackend, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
 };
 
 /// Computes on the host with the best instruction set, on the threads of the current rayon pool.
@@ -364,6 +365,10 @@ impl Backend for CpuBackend {
     fn canvas(&self, shape: &Shape, parts: &[usize]) -> Computed<Option<Box<dyn Canvas>>> {
         let canvas = BlockedCanvas::new(self, shape, parts)?;
         Ok(canvas.map(|canvas| Box::new(canvas) as Box<dyn Canvas>))
+    }
+
+    fn peaks(&self, input: &Tensor) -> Computed<Peaks> {
+        peaks::peaks(self, input)
     }
 
     fn concatenation(&self, inputs: &[&Tensor], axis: usize) -> Computed {
