@@ -148,7 +148,8 @@ impl<'a> Rows<'a> {
             })
             .collect::<Result<_, HostError>>()?;
         self.recent.extend(loaded);
-        let mut values = Vec::new();
+        let each = self.recent.first().map_or(0, |(_, image)| image.shape().volume());
+        let mut values = Vec::with_capacity(each.saturating_mul(numbers.len()));
         let mut shape = Shape::from([0]);
         for number in numbers {
             if let Some((_, image)) = self.recent.iter().find(|(known, _)| known == number) {

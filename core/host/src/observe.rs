@@ -1,15 +1,19 @@
 //! The verb `observe`: forward passes with interventions, in batches that fit the memory.
 
+mod captured;
 mod reduce;
 mod spots;
 
+use std::collections::BTreeMap;
+
+use captured::Captured;
 use convscope_protocol::observe::{Capture, Case, Reduction};
 use convscope_protocol::{Disjoint, Values};
-use convscope_runtime::Keep;
 use convscope_runtime::network::{Extent, ForwardRequest, Intervention, ValueId};
+use convscope_runtime::{Keep, Network};
 
 pub(crate) use reduce::maps_of;
-use reduce::reduce;
+use reduce::{Source, reduce, source};
 use spots::Spots;
 
 use crate::engine::{Engine, ImageSource, Rows};
@@ -74,9 +78,7 @@ pub(crate) fn observe(
     let plans = plan(engine, input, captures)?;
     check(engine, input, images, cases)?;
     let wanted: Vec<ValueId> = plans.iter().map(|plan| plan.value).collect();
-    let cost = Cost::of(network, &wanted);
-    let kept: u64 = wanted.iter().map(|&id| bytes_of(&network.value(id).shape)).sum();
-    let each = cost.forward.saturating_add(2 * kept);
+    let each = cost(network, &plans);
     let at_once = items_at_once("one image", each, engine.memory, engine.threads())?;
     let count = cases.count(images.len());
     let mut rows = Rows::new(engine, images);
@@ -94,11 +96,14 @@ pub(crate) fn observe(
                 keep: Keep::Output,
             };
             let trace = network.forward(engine.backend, &inputs, &request)?;
+            let mut captured = BTreeMap::new();
             let mut results = Vec::new();
             for plan in &plans {
                 if let Some(value) = trace.value(plan.value) {
-                    let value = value.to_host()?;
-                    results.extend(reduce(&value, &plan.name, plan.reduction, &plan.spots, first)?);
+                    let value = captured
+                        .entry(plan.value)
+                        .or_insert_with(|| Captured::new(engine.backend, value));
+                    results.extend(reduce(value, &plan.name, plan.reduction, &plan.spots, first)?);
                 }
             }
             Ok::<_, HostError>(results)
@@ -107,6 +112,19 @@ pub(crate) fn observe(
         first += batch;
     }
     Ok(())
+}
+
+/// Estimates the bytes that one case takes. What is brought to the host is there twice: as it was
+/// read, and as what becomes of it.
+fn cost(network: &Network, plans: &[Plan]) -> u64 {
+    let wanted: Vec<ValueId> = plans.iter().map(|plan| plan.value).collect();
+    let shape = |plan: &Plan| &network.value(plan.value).shape;
+    let read: u64 = plans
+        .iter()
+        .filter(|plan| source(shape(plan), plan.reduction, &plan.spots) == Source::Values)
+        .map(|plan| bytes_of(shape(plan)))
+        .sum();
+    Cost::of(network, &wanted).forward.saturating_add(2 * read)
 }
 
 fn plan(engine: &Engine<'_>, input: ValueId, captures: &[Capture]) -> Result<Vec<Plan>, HostError> {

@@ -2,9 +2,10 @@
 
 use convscope_protocol::Values;
 use convscope_protocol::observe::Reduction;
-use convscope_runtime::{Shape, Tensor};
+use convscope_runtime::{Peaks, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::captured::Captured;
 use super::spots::Spots;
 use crate::HostError;
 use crate::tensors::values_of;
@@ -32,13 +33,18 @@ impl<'a> Maps<'a> {
     }
 
     fn refuse_nan(&self, value: &str, first: usize) -> Result<(), HostError> {
-        let each = (self.channels * self.cells).max(1);
-        match self.values.iter().position(|v| v.is_nan()) {
-            None => Ok(()),
-            Some(index) => {
-                Err(HostError::NotANumber { value: value.to_owned(), case: first + index / each })
-            }
-        }
+        refuse_nan(self.values, self.channels * self.cells, value, first)
+    }
+}
+
+/// Refuses NaN among `each` numbers of every case.
+fn refuse_nan(values: &[f32], each: usize, value: &str, first: usize) -> Result<(), HostError> {
+    match values.iter().position(|v| v.is_nan()) {
+        None => Ok(()),
+        Some(index) => Err(HostError::NotANumber {
+            value: value.to_owned(),
+            case: first + index / each.max(1),
+        }),
     }
 }
 
@@ -55,24 +61,54 @@ pub(crate) fn maps_of(shape: &Shape, value: &str) -> Result<[usize; 4], HostErro
     }
 }
 
+/// What a reduction is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The peaks of the maps, which the backend finds where the maps lie.
+    Peaks,
+    /// All values, on the host.
+    Values,
+}
+
+/// Says what the reduction of a value is made of.
+pub(super) fn source(shape: &Shape, reduction: Reduction, spots: &Spots) -> Source {
+    match reduction {
+        _ if shape.with_batch(1).volume() == 0 => Source::Values,
+        Reduction::CountPositive => Source::Peaks,
+        Reduction::Strongest { k, .. } if k == 1 || *spots == Spots::One => Source::Peaks,
+        _ => Source::Values,
+    }
+}
+
 /// Reduces a captured value of consecutive cases, the first of which has the number `first`.
-pub(crate) fn reduce(
-    tensor: &Tensor,
+pub(super) fn reduce(
+    captured: &mut Captured<'_>,
     value: &str,
     reduction: Reduction,
     spots: &Spots,
     first: usize,
 ) -> Result<Vec<Values>, HostError> {
-    if reduction == Reduction::None {
-        return Ok(vec![values_of(tensor)?]);
+    let shape = captured.shape();
+    let [_, channels, _, width] = match reduction {
+        Reduction::None => return Ok(vec![values_of(captured.on_host()?)?]),
+        _ => maps_of(shape, value)?,
+    };
+    if source(shape, reduction, spots) == Source::Peaks {
+        let peaks = captured.peaks()?;
+        refuse_nan(peaks.values.values()?, channels, value, first)?;
+        return match reduction {
+            Reduction::Strongest { k, .. } => strongest_alone(peaks, width, k),
+            _ => positive(peaks),
+        };
     }
+    let tensor = captured.on_host()?;
     let maps = Maps::of(tensor, value)?;
     let per_map = |function: fn(&[f32]) -> f32| {
         let values: Vec<f32> = maps.each().map(function).collect();
         f32_values(&[maps.cases, maps.channels], values)
     };
     Ok(match reduction {
-        Reduction::None => Vec::new(),
+        Reduction::None => vec![values_of(tensor)?],
         Reduction::Sum => vec![per_map(sum)?],
         Reduction::Mean => vec![per_map(mean)?],
         Reduction::Norm => vec![per_map(norm)?],
@@ -170,6 +206,30 @@ fn strongest(maps: &Maps<'_>, k: usize, spots: &Spots) -> Result<Vec<Values>, Ho
     ])
 }
 
+/// The strongest cells of maps of which no two may be chosen.
+fn strongest_alone(peaks: &Peaks, width: usize, k: usize) -> Result<Vec<Values>, HostError> {
+    let (peak_values, cells) = (peaks.values.values()?, peaks.positions.positions()?);
+    let mut values = vec![f32::NAN; peak_values.len() * k];
+    let mut positions = vec![u32::MAX; 2 * values.len()];
+    for (target, &value) in values.iter_mut().step_by(k).zip(peak_values) {
+        *target = value;
+    }
+    for (target, &cell) in positions.chunks_exact_mut(2).step_by(k).zip(cells) {
+        let cell = cell as usize;
+        target.copy_from_slice(&[(cell / width) as u32, (cell % width) as u32]);
+    }
+    let [cases, channels] = [0, 1].map(|axis| peaks.values.shape().extents()[axis]);
+    Ok(vec![
+        f32_values(&[cases, channels, k], values)?,
+        u32_values(&[cases, channels, k, 2], positions)?,
+    ])
+}
+
+fn positive(peaks: &Peaks) -> Result<Vec<Values>, HostError> {
+    let counts = peaks.positive.positions()?.iter().map(|&count| count as f32).collect();
+    Ok(vec![f32_values(peaks.positive.shape().extents(), counts)?])
+}
+
 fn f32_values(shape: &[usize], values: Vec<f32>) -> Result<Values, HostError> {
     values_of(&Tensor::new(shape, values)?)
 }
@@ -181,6 +241,7 @@ fn u32_values(shape: &[usize], values: Vec<u32>) -> Result<Values, HostError> {
 #[cfg(test)]
 mod tests {
     use convscope_protocol::Disjoint;
+    use convscope_runtime::CpuBackend;
 
     use super::*;
 
@@ -188,6 +249,18 @@ mod tests {
     fn maps() -> Tensor {
         let values = (0..36_i32).map(|i| ((i * 7) % 11 - 4) as f32 / 2.0).collect();
         Tensor::new([2, 3, 2, 3], values).unwrap()
+    }
+
+    /// Reduces a value that lies on the host.
+    fn reduce(
+        tensor: &Tensor,
+        value: &str,
+        reduction: Reduction,
+        spots: &Spots,
+        first: usize,
+    ) -> Result<Vec<Values>, HostError> {
+        let backend = CpuBackend::new();
+        super::reduce(&mut Captured::new(&backend, tensor), value, reduction, spots, first)
     }
 
     fn reduced(reduction: Reduction) -> Vec<Vec<f32>> {
@@ -275,11 +348,36 @@ mod tests {
     }
 
     #[test]
+    fn the_one_strongest_cell_is_the_first_of_many() {
+        let strongest = |k| Reduction::Strongest { k, disjoint: Disjoint::None };
+        let many = reduce(&maps(), "maps", strongest(6), &Spots::Free, 0).unwrap();
+        let one = reduce(&maps(), "maps", strongest(1), &Spots::Free, 0).unwrap();
+        let alone = reduce(&maps(), "maps", strongest(3), &Spots::One, 0).unwrap();
+        assert_eq!(one[1].shape(), [2, 3, 1, 2]);
+        assert_eq!(alone[1].shape(), [2, 3, 3, 2]);
+        let [many, one, alone] = [many, one, alone].map(|v| [floats(&v[0]), floats(&v[1])]);
+        for map in 0..6 {
+            assert_eq!(one[0][map].to_bits(), many[0][6 * map].to_bits());
+            assert_eq!(one[0][map].to_bits(), alone[0][3 * map].to_bits());
+            assert!(alone[0][3 * map + 1..3 * map + 3].iter().all(|value| value.is_nan()));
+            let place = &one[1][2 * map..2 * map + 2];
+            assert_eq!(place, &many[1][12 * map..12 * map + 2]);
+            assert_eq!(place, &alone[1][6 * map..6 * map + 2]);
+            assert_eq!(alone[1][6 * map + 2..6 * map + 6], [u32::MAX as f32; 4]);
+        }
+    }
+
+    #[test]
     fn nan_is_an_error_where_a_reduction_would_hide_it() {
         let tensor = Tensor::new([2, 1], vec![1.0, f32::NAN]).unwrap();
         let error = reduce(&tensor, "fc", Reduction::Argmax, &Spots::Free, 10).unwrap_err();
         assert_eq!(error.to_string(), "fc of case 11 holds NaN");
         assert!(error.help().unwrap().contains("--capture"), "{:?}", error.help());
+        let strongest = |k| Reduction::Strongest { k, disjoint: Disjoint::None };
+        for reduction in [Reduction::CountPositive, strongest(1), strongest(2)] {
+            let error = reduce(&tensor, "fc", reduction, &Spots::Free, 10).unwrap_err();
+            assert_eq!(error.to_string(), "fc of case 11 holds NaN");
+        }
         let sums = reduce(&tensor, "fc", Reduction::Sum, &Spots::Free, 10).unwrap();
         assert!(floats(&sums[0])[1].is_nan());
     }

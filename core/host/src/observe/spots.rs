@@ -4,6 +4,11 @@ use convscope_protocol::Disjoint;
 use convscope_runtime::network::{Field, ValueId};
 use convscope_runtime::{Network, Region};
 
+/// Up to so many cells are found one after the other faster than by sorting.
+const FEW: usize = 16;
+/// Marks a cell that cannot be chosen any more. Maps that hold NaN were refused before.
+const STRUCK: f32 = f32::NAN;
+
 /// The cells of a map that exclude each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spots {
@@ -64,11 +69,18 @@ impl Spots {
     /// `k`, strongest first, ties in row-major order.
     pub(crate) fn choose(&self, map: &[f32], width: usize, k: usize) -> Vec<usize> {
         match self {
-            Self::Free if k > 1 => choose_free(map, k),
-            Self::Free | Self::One => choose_apart(map, k.min(1), |_, _| false),
-            Self::Fields { rows, columns } => choose_apart(map, k, |a, b| {
-                shares(rows[a / width], rows[b / width])
-                    && shares(columns[a % width], columns[b % width])
+            Self::Free if k > FEW => choose_free(map, k),
+            Self::Free => choose_apart(map, k, |_, _| ()),
+            Self::One => choose_apart(map, k.min(1), |_, _| ()),
+            Self::Fields { rows, columns } => choose_apart(map, k, |cell, open| {
+                let [row, column] = [rows[cell / width], columns[cell % width]];
+                let lines = open.chunks_mut(width).zip(rows);
+                for (line, _) in lines.filter(|(_, other)| shares(**other, row)) {
+                    let cells = line.iter_mut().zip(columns);
+                    for (cell, _) in cells.filter(|(_, other)| shares(**other, column)) {
+                        *cell = STRUCK;
+                    }
+                }
             }),
         }
     }
@@ -89,18 +101,30 @@ fn choose_free(map: &[f32], k: usize) -> Vec<usize> {
 
 /// Takes the strongest cell, strikes those that clash with it, and so on: for the few cells that
 /// are usually asked for this is far cheaper than sorting.
-fn choose_apart(map: &[f32], k: usize, clash: impl Fn(usize, usize) -> bool) -> Vec<usize> {
-    let mut open: Vec<usize> = (0..map.len()).collect();
+fn choose_apart(map: &[f32], k: usize, strike: impl Fn(usize, &mut [f32])) -> Vec<usize> {
+    let mut open = map.to_vec();
     let mut chosen = Vec::new();
     while chosen.len() < k
-        && let Some(&first) = open.first()
+        && let Some(best) = first_of_largest(&open)
     {
-        let best =
-            open.iter().fold(first, |best, &cell| if map[cell] > map[best] { cell } else { best });
         chosen.push(best);
-        open.retain(|&cell| cell != best && !clash(cell, best));
+        open[best] = STRUCK;
+        strike(best, &mut open);
     }
     chosen
+}
+
+/// Returns the first of the largest cells that are not struck.
+fn first_of_largest(open: &[f32]) -> Option<usize> {
+    // Side by side, so that several are compared at once.
+    let mut largest = [f32::NEG_INFINITY; 16];
+    for values in open.chunks(largest.len()) {
+        for (largest, &value) in largest.iter_mut().zip(values) {
+            *largest = if value > *largest { value } else { *largest };
+        }
+    }
+    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    open.iter().position(|&value| value >= largest)
 }
 
 fn shares(a: [isize; 2], b: [isize; 2]) -> bool {
@@ -130,6 +154,31 @@ mod tests {
     fn one_spot_is_the_strongest_and_the_first_of_equals() {
         assert_eq!(Spots::One.choose(&[1.0, 2.0, 2.0], 3, 5), [1]);
         assert_eq!(Spots::Free.choose(&[1.0, 2.0, 2.0], 3, 0), [0; 0]);
+    }
+
+    #[test]
+    fn infinities_and_the_two_zeros_are_cells_like_others() {
+        let (low, high) = (f32::NEG_INFINITY, f32::INFINITY);
+        for spots in [Spots::Free, fields_of_one_pixel(6)] {
+            let map = [low, -0.0, 0.0, high, low, -1.0];
+            assert_eq!(spots.choose(&map, 6, 9), [3, 1, 2, 5, 0, 4]);
+        }
+    }
+
+    #[test]
+    fn cells_that_share_nothing_are_chosen_as_free_ones() {
+        let map: Vec<f32> = (0..50_i32).map(|i| ((i * 37) % 17) as f32 - 8.0).collect();
+        for k in [2, 7, 50] {
+            assert_eq!(
+                fields_of_one_pixel(50).choose(&map, 50, k),
+                Spots::Free.choose(&map, 50, k)
+            );
+        }
+    }
+
+    /// A map of one row, every cell of which sees a pixel of its own.
+    fn fields_of_one_pixel(width: isize) -> Spots {
+        Spots::Fields { rows: vec![[0, 1]], columns: (0..width).map(|x| [x, x + 1]).collect() }
     }
 
     #[test]

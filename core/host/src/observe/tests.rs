@@ -66,10 +66,8 @@ fn all_cases() -> Vec<Case> {
 
 /// Bytes with which so many images go through at once.
 fn memory_for(bench: &Bench, at_once: u64) -> u64 {
-    let ids: Vec<ValueId> =
-        captures().iter().map(|one| bench.network.find(&one.value).unwrap()).collect();
-    let kept: u64 = ids.iter().map(|&id| bytes_of(&bench.network.value(id).shape)).sum();
-    at_once * (Cost::of(&bench.network, &ids).forward + 2 * kept)
+    let input = bench.network.inputs()[0];
+    at_once * cost(&bench.network, &plan(&bench.engine(), input, &captures()).unwrap())
 }
 
 #[test]
