@@ -68,7 +68,10 @@ impl Entry {
     pub fn hash(&self) -> Result<ContentHash, DataError> {
         match self {
             Self::Picture { path, .. } => ContentHash::of_file(path),
-            Self::Tensor { row, tensor, .. } => ContentHash::of_tensor(&row_of(tensor, *row)?),
+            Self::Tensor { row, tensor, .. } => {
+                let extents = tensor.shape().with_batch(1);
+                Ok(ContentHash::of_values(extents.extents(), values_of(tensor, *row)?))
+            }
         }
     }
 
@@ -85,10 +88,15 @@ impl Entry {
 }
 
 fn row_of(tensor: &Tensor, row: usize) -> Result<Tensor, DataError> {
-    let shape = tensor.shape().with_batch(1);
-    let volume = shape.volume();
-    let values = tensor.values()?.iter().skip(row * volume).take(volume).copied().collect();
-    Ok(Tensor::new(shape, values)?)
+    let values = values_of(tensor, row)?.to_vec();
+    Ok(Tensor::new(tensor.shape().with_batch(1), values)?)
+}
+
+/// Borrows the values of a row.
+fn values_of(tensor: &Tensor, row: usize) -> Result<&[f32], DataError> {
+    let each = tensor.shape().with_batch(1).volume();
+    let start = row.saturating_mul(each);
+    Ok(tensor.values()?.get(start..start.saturating_add(each)).unwrap_or_default())
 }
 
 /// Makes one entry of every row of a host tensor `[n, channel, height, width]`; `path` is the file

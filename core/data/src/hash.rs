@@ -7,6 +7,9 @@ use convscope_runtime::{Element, Tensor};
 
 use crate::{DataError, file};
 
+/// Bytes of floating-point values that are handed to the hash function together.
+const BLOCK: usize = 1 << 16;
+
 /// The BLAKE3 hash of some content, printed as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash([u8; 32]);
@@ -62,8 +65,9 @@ impl ContentHash {
     /// Hashes floating-point values of a shape as [`of_tensor`](Self::of_tensor) does.
     pub fn of_values(extents: &[usize], values: &[f32]) -> Self {
         let mut hasher = hasher_of(b"f32", extents);
-        let mut block = Vec::with_capacity(4096);
-        for values in values.chunks(1024) {
+        // BLAKE3 hashes many pieces of a large block at once.
+        let mut block = Vec::with_capacity(BLOCK);
+        for values in values.chunks(BLOCK / size_of::<f32>()) {
             block.clear();
             block.extend(values.iter().flat_map(|value| value.to_le_bytes()));
             hasher.update(&block);
