@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use convscope_sdk::protocol::{Capture, Disjoint, Reduction};
 use convscope_sdk::{AnalysisError, Batch, Host, Images, Model};
-use ndarray::{Ix2, Ix3, Ix4, s};
+use ndarray::{Axis, Ix2, Ix3, Ix4};
 
 use crate::layers::Layer;
 
@@ -30,6 +30,25 @@ pub(crate) struct MapStatistics {
     pub(crate) firing_images: u64,
     /// Number of units above zero, over all pictures.
     firing_units: u64,
+}
+
+impl MapStatistics {
+    /// Takes what one picture has of the map: its strongest cells, and how many fire.
+    fn add(&mut self, spots: impl Iterator<Item = Winner>, firing: u64, top: usize) {
+        self.firing_units += firing;
+        self.firing_images += u64::from(firing > 0);
+        let last = top.checked_sub(1).and_then(|last| self.winners.get(last)).copied();
+        // NaN marks that there is no further one; what is not above zero does not fire.
+        let wins = |spot: &Winner| {
+            spot.activation > 0.0 && last.is_none_or(|last| stronger_first(spot, &last).is_lt())
+        };
+        let before = self.winners.len();
+        self.winners.extend(spots.filter(wins));
+        if self.winners.len() > before {
+            self.winners.sort_by(stronger_first);
+            self.winners.truncate(top);
+        }
+    }
 }
 
 /// What the maps of one layer did over all pictures.
@@ -66,17 +85,6 @@ impl LayerStatistics {
         // The sort is stable: equal maps stay in the order of their numbers.
         order.sort_by(|&a, &b| strongest(b).total_cmp(&strongest(a)));
         order
-    }
-
-    /// Takes what one picture has of one map: its strongest cells, and how many fire.
-    fn add(&mut self, map: usize, spots: impl Iterator<Item = Winner>, firing: u64, top: usize) {
-        let statistics = &mut self.maps[map];
-        statistics.firing_units += firing;
-        statistics.firing_images += u64::from(firing > 0);
-        // NaN marks that there is no further one; what is not above zero does not fire.
-        statistics.winners.extend(spots.filter(|spot| spot.activation > 0.0));
-        statistics.winners.sort_by(stronger_first);
-        statistics.winners.truncate(top);
     }
 }
 
@@ -143,14 +151,16 @@ fn add_batch(
     let firing = batch.values(2 * index + 1)?.into_dimensionality::<Ix2>()?;
     for (row, image) in batch.range().enumerate() {
         statistics.images += 1;
-        for map in 0..statistics.maps.len() {
-            let strongest = activations.slice(s![row, map, ..]);
-            let spots = strongest.indexed_iter().map(|(rank, &activation)| Winner {
-                activation,
-                image,
-                position: [0, 1].map(|axis| positions[[row, map, rank, axis]] as usize),
+        let activations = activations.index_axis(Axis(0), row);
+        let positions = positions.index_axis(Axis(0), row);
+        let maps = statistics.maps.iter_mut().zip(firing.row(row));
+        let spots = activations.outer_iter().zip(positions.outer_iter());
+        for ((statistics, &firing), (activations, positions)) in maps.zip(spots) {
+            let spots = activations.iter().zip(positions.rows()).map(|(&activation, position)| {
+                let position = [0, 1].map(|axis| position[axis] as usize);
+                Winner { activation, image, position }
             });
-            statistics.add(map, spots, firing[[row, map]] as u64, top);
+            statistics.add(spots, firing as u64, top);
         }
     }
     Ok(())
@@ -172,7 +182,7 @@ mod tests {
             image,
             position: [place / 2, place % 2],
         });
-        layer.add(0, spots, firing, top);
+        layer.maps[0].add(spots, firing, top);
     }
 
     #[test]
