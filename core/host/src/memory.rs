@@ -61,12 +61,21 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// Estimates what one image costs when `captures` are asked for.
+    /// Estimates what one image costs when `captures` are asked for and kept.
     pub(crate) fn of(network: &Network, captures: &[ValueId]) -> Self {
+        Self::estimate(network, captures, captures)
+    }
+
+    /// Estimates what one image costs when `captures` are handed out as they come.
+    pub(crate) fn of_handing(network: &Network, captures: &[ValueId]) -> Self {
+        Self::estimate(network, captures, &[])
+    }
+
+    fn estimate(network: &Network, captures: &[ValueId], kept: &[ValueId]) -> Self {
         let needed = needed(network, captures);
         let nodes = || network.nodes().iter().filter(|node| needed.contains(&node.output));
         let mut uses: BTreeMap<ValueId, usize> = BTreeMap::new();
-        for &id in nodes().flat_map(|node| &node.inputs).chain(captures) {
+        for &id in nodes().flat_map(|node| &node.inputs).chain(kept) {
             *uses.entry(id).or_default() += 1;
         }
         let bytes = |id: ValueId| bytes_of(&network.value(id).shape);
@@ -79,6 +88,9 @@ impl Cost {
             total += output;
             peak = peak.max(live + workspace);
             largest = largest.max(output + workspace);
+            if !uses.contains_key(&node.output) {
+                live = live.saturating_sub(output);
+            }
             for &id in &node.inputs {
                 if matches!(network.value(id).origin, Origin::Constant(_)) {
                     continue;
@@ -161,6 +173,24 @@ mod tests {
 
         let maps = (64 + 8) * 224 * 224 * 4;
         assert_eq!(cost.forward, maps + PANELS);
+    }
+
+    #[test]
+    fn values_that_are_handed_out_take_less_than_those_that_are_kept() {
+        use convscope_runtime::NetworkBuilder;
+        use convscope_runtime::layer::Rectifier;
+
+        let mut builder = NetworkBuilder::default();
+        let mut last = builder.input("x", Shape::from([1, 10])).unwrap();
+        let mut values = Vec::new();
+        for name in ["a", "b", "c", "d"] {
+            last = builder.layer(name, std::sync::Arc::new(Rectifier), &[last], name).unwrap();
+            values.push(last);
+        }
+        let network = builder.finish(vec![last]);
+        // All four values; the input and the output of a layer.
+        assert_eq!(Cost::of(&network, &values).forward, 4 * 40);
+        assert_eq!(Cost::of_handing(&network, &values).forward, 2 * 40);
     }
 
     #[test]

@@ -4,13 +4,11 @@ mod captured;
 mod reduce;
 mod spots;
 
-use std::collections::BTreeMap;
-
 use captured::Captured;
 use convscope_protocol::observe::{Capture, Case, Reduction};
 use convscope_protocol::{Disjoint, Values};
 use convscope_runtime::network::{Extent, ForwardRequest, Intervention, ValueId};
-use convscope_runtime::{Keep, Network};
+use convscope_runtime::{Keep, Network, Tensor};
 
 pub(crate) use reduce::maps_of;
 use reduce::{Source, reduce, source};
@@ -95,18 +93,18 @@ pub(crate) fn observe(
                 interventions: &interventions,
                 keep: Keep::Output,
             };
-            let trace = network.forward(engine.backend, &inputs, &request)?;
-            let mut captured = BTreeMap::new();
-            let mut results = Vec::new();
-            for plan in &plans {
-                if let Some(value) = trace.value(plan.value) {
-                    let value = captured
-                        .entry(plan.value)
-                        .or_insert_with(|| Captured::new(engine.backend, value));
-                    results.extend(reduce(value, &plan.name, plan.reduction, &plan.spots, first)?);
+            let mut results = vec![Vec::new(); plans.len()];
+            let mut take = |id: ValueId, value: &Tensor| {
+                let mut captured = Captured::new(engine.backend, value);
+                let of_plans = plans.iter().zip(&mut results);
+                for (plan, results) in of_plans.filter(|(plan, _)| plan.value == id) {
+                    let Plan { name, reduction, spots, .. } = plan;
+                    *results = reduce(&mut captured, name, *reduction, spots, first)?;
                 }
-            }
-            Ok::<_, HostError>(results)
+                Ok::<_, HostError>(())
+            };
+            network.forward_handing(engine.backend, &inputs, &request, &mut take)?;
+            Ok::<_, HostError>(results.into_iter().flatten().collect())
         })?;
         sink(first, batch, results)?;
         first += batch;
@@ -124,7 +122,7 @@ fn cost(network: &Network, plans: &[Plan]) -> u64 {
         .filter(|plan| source(shape(plan), plan.reduction, &plan.spots) == Source::Values)
         .map(|plan| bytes_of(shape(plan)))
         .sum();
-    Cost::of(network, &wanted).forward.saturating_add(2 * read)
+    Cost::of_handing(network, &wanted).forward.saturating_add(2 * read)
 }
 
 fn plan(engine: &Engine<'_>, input: ValueId, captures: &[Capture]) -> Result<Vec<Plan>, HostError> {

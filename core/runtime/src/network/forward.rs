@@ -1,5 +1,7 @@
 //! The way forward, with captures and interventions.
 
+mod handing;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -230,15 +232,20 @@ impl<'a> Pass<'a> {
             let output = self.network.edited(self.backend, node.output, output, interventions)?;
             self.live.insert(node.output, output);
         }
-        for input in &node.inputs {
-            if let Some(count) = self.uses.get_mut(input) {
-                *count -= 1;
-                if *count == 0 {
-                    self.live.remove(input);
-                }
-            }
+        for &input in &node.inputs {
+            self.forget(input, 1);
         }
         Ok(())
+    }
+
+    /// Drops a value when these were the last of its readers.
+    fn forget(&mut self, id: ValueId, readers: usize) {
+        if let Some(count) = self.uses.get_mut(&id) {
+            *count = count.saturating_sub(readers);
+            if *count == 0 {
+                self.live.remove(&id);
+            }
+        }
     }
 
     /// Returns the output of a layer; none where only that of its follower was computed.
