@@ -1,5 +1,6 @@
 //! What a compute backend must be able to do.
 
+mod awake;
 mod axis;
 mod binary;
 mod canvas;
@@ -16,6 +17,7 @@ mod units;
 
 use std::fmt::Debug;
 
+pub use awake::Awake;
 pub use binary::{Binary, Side};
 pub use canvas::Canvas;
 pub use cpu::{ConvolutionForms, CpuBackend, Isa};
@@ -60,6 +62,13 @@ pub trait Backend: Debug + Send + Sync {
     /// Fails when the device does.
     fn upload_filters(&self, filters: &Tensor) -> Computed {
         self.upload(filters)
+    }
+
+    /// Keeps the threads that compute from going to sleep until the result is dropped, for kernels
+    /// that follow one another closely, such as those of a pass. Nothing else depends on it; by
+    /// default no thread is kept awake.
+    fn keep_awake(&self) -> Option<Awake> {
+        None
     }
 
     /// Correlates maps with filters (the machine-learning convolution).

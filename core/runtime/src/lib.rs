@@ -15,9 +15,9 @@ pub mod shape;
 pub mod tensor;
 
 pub use backend::{
-    Backend, Binary, Canvas, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend, Divisor,
-    Epilogue, Isa, Orientation, Overlap, Patch, Peaks, PlainBackend, ResponseNormalization, Side,
-    Unary,
+    Awake, Backend, Binary, Canvas, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend,
+    Divisor, Epilogue, Isa, Orientation, Overlap, Patch, Peaks, PlainBackend,
+    ResponseNormalization, Side, Unary,
 };
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};

@@ -64,7 +64,7 @@ use switches::Switches;
 
 use crate::backend::operand::incompatible;
 use crate::{
-    Backend, Binary, Canvas, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
+    Awake, Backend, Binary, Canvas, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
     Overlap, Patch, Peaks, PlainBackend, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
 };
 
@@ -173,6 +173,10 @@ impl Backend for CpuBackend {
             return Ok(filters.clone());
         }
         Filters::place(filters)
+    }
+
+    fn keep_awake(&self) -> Option<Awake> {
+        Awake::of_pool()
     }
 
     fn convolution(

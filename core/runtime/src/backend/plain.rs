@@ -24,8 +24,8 @@ mod transposed_convolution;
 use scratch::ScratchPool;
 
 use crate::{
-    Backend, BackendError, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
-    Overlap, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
+    Awake, Backend, BackendError, Binary, Computed, ConvolutionGeometry, Divisor, Epilogue,
+    Orientation, Overlap, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
 };
 
 /// Computes on the host, on the threads of the current rayon pool.
@@ -51,6 +51,10 @@ impl Backend for PlainBackend {
             Some(_) => Err(BackendError::NotOnHost),
             None => Ok(tensor.clone()),
         }
+    }
+
+    fn keep_awake(&self) -> Option<Awake> {
+        Awake::of_pool()
     }
 
     fn convolution(

@@ -2,11 +2,19 @@
 
 use rayon::prelude::*;
 
+use super::awake::Awake;
+
 /// Below this many results, handing work to other threads costs more than it saves.
 const WORTH_SHARING: usize = 1 << 14;
 
 /// The same in multiply-adds, which are done many at a time.
 const HEAVY_ENOUGH: usize = 1 << 20;
+
+/// The same where other threads are awake.
+const ENOUGH: usize = 1 << 16;
+
+/// Pieces for each thread that are enough to keep all of them busy to the end.
+const PLENTY: usize = 4;
 
 /// Results a unit of cheap element-wise work computes.
 pub(in crate::backend) const CHEAP_UNIT: usize = 1 << 14;
@@ -61,10 +69,12 @@ pub(in crate::backend) fn for_each_unit<T: Send>(
     multiply_adds: usize,
     work: impl Fn(T) + Send + Sync,
 ) {
-    if multiply_adds < HEAVY_ENOUGH || units.len() < 2 {
+    let enough = if Awake::is_expected() { ENOUGH } else { HEAVY_ENOUGH };
+    if multiply_adds < enough || units.len() < 2 {
         units.into_iter().for_each(work);
     } else {
-        units.into_par_iter().with_max_len(1).for_each(work);
+        let at_once = units.len() / (PLENTY * rayon::current_num_threads());
+        units.into_par_iter().with_min_len(at_once).with_max_len(at_once.max(1)).for_each(work);
     }
 }
 

@@ -33,6 +33,7 @@ impl Network {
         {
             return Err(NetworkError::UnknownLayer { name: name.to_owned() });
         }
+        let _awake = backend.keep_awake();
         let mut signals: BTreeMap<ValueId, Tensor> = BTreeMap::new();
         for (id, signal) in starts {
             let expected = self.value(*id).shape_for(trace.batch());

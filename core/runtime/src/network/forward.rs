@@ -129,6 +129,7 @@ impl Network {
         let batch = self.check_inputs(inputs)?;
         self.check_interventions(request, batch)?;
         let needed = self.needed(request.captures);
+        let _awake = backend.keep_awake();
         let mut pass = Pass::start(self, backend, request, &needed, inputs, batch)?;
         for &id in &needed {
             watch(Some(self.node(id)));

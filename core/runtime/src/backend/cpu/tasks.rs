@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use crate::backend::awake::{Awake, wait_until};
+
 /// Below this many multiply-adds, handing work to another thread costs more than it saves.
 const HEAVY: usize = 1 << 18;
 /// Tasks for each thread that are enough to keep all of them busy to the end.
@@ -31,15 +33,22 @@ pub(super) fn for_each_task(
     let cuts = (PLENTY * threads).div_ceil(units.max(1));
     let size = (parts / cuts).max(1);
     let cuts = parts.div_ceil(size);
-    let next = AtomicUsize::new(0);
+    let tasks = units * cuts;
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let caller = rayon::current_thread_index();
     (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
         loop {
             let task = next.fetch_add(1, Ordering::Relaxed);
-            if task >= units * cuts {
+            if task >= tasks {
                 break;
             }
             let (unit, first) = (task / cuts, task % cuts * size);
             work(unit, first..parts.min(first + size));
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+        // Within rayon it would go to sleep while the others end their last tasks.
+        if Awake::is_expected() && rayon::current_thread_index() == caller {
+            wait_until(|| done.load(Ordering::Relaxed) == tasks);
         }
     });
 }

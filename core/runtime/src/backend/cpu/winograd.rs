@@ -33,6 +33,8 @@ const PLANE: usize = 256 << 10;
 const PRODUCTS: usize = 1 << 20;
 /// Units for each thread from which on units are not cut.
 const PLENTY: usize = 4;
+/// Numbers of transformed filters that every thread may read, and none waits for another's tiles.
+const SMALL: usize = 1 << 16;
 
 /// How many outputs a tile has along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,12 +209,17 @@ impl Winograd {
         self.stencils.each_ref().map(|axis| axis.outputs.div_ceil(self.size.outputs()))
     }
 
-    /// Returns how many tiles a unit takes: as many as the caches hold, all units the same.
+    /// Returns how many tiles a unit takes: as many as the caches hold, all units the same, and all
+    /// threads as many units where each can read all filters.
     fn per_unit(&self, tiles: usize) -> usize {
         let pixels = self.kernel.pixels();
         let most = PLANE / (self.depth * BLOCK * size_of::<f32>()) / pixels * pixels;
         let most = most.clamp(4 * pixels, 14 * pixels);
-        tiles.div_ceil(tiles.div_ceil(most).max(1)).next_multiple_of(pixels).max(1)
+        let mut units = tiles.div_ceil(most).max(1);
+        if self.weights.len() <= SMALL && tiles > 2 * pixels {
+            units = units.next_multiple_of(rayon::current_num_threads());
+        }
+        tiles.div_ceil(units).next_multiple_of(pixels).max(1)
     }
 
     /// Convolves images, all of them whatever their supports. Returns those that must be computed
@@ -249,7 +256,9 @@ impl Winograd {
         let multiply_adds = [A * A, tiles, self.depth * BLOCK, out_blocks * BLOCK];
         let multiply_adds = multiply_adds.into_iter().fold(1, usize::saturating_mul);
         let length = A * A * plane(in_blocks, per_unit);
-        if units >= PLENTY * rayon::current_num_threads() {
+        let threads = rayon::current_num_threads();
+        let is_small = self.weights.len() <= SMALL && units.is_multiple_of(threads);
+        if is_small || units >= PLENTY * threads {
             for_each_task(units, 1, multiply_adds, |unit, _| {
                 let mut spread = self.pool.take(length);
                 let target = Target::new(&mut spread);
@@ -262,8 +271,13 @@ impl Winograd {
             for_each_task(units, in_blocks, multiply_adds, |unit, blocks| {
                 self.spread::<T, M, A>(&work, unit, blocks, target, unit * length);
             });
-            for_each_task(units, self.groups.len(), multiply_adds, |unit, groups| {
+            // The filters of neighbouring groups are neighbours in memory, which likes to be read in
+            // order: each thread takes the same share at once where that is possible.
+            let groups = self.groups.len();
+            let share = if groups.is_multiple_of(threads) { groups / threads } else { 1 };
+            for_each_task(units, groups.div_ceil(share), multiply_adds, |unit, shares| {
                 let spread = &spread[unit * length..][..length];
+                let groups = shares.start * share..(shares.end * share).min(groups);
                 self.multiply::<T, M, A>(&work, unit, groups, spread);
             });
         }
