@@ -224,6 +224,49 @@ mod tests {
     }
 
     #[test]
+    fn rows_without_a_signal_add_nothing_not_even_what_is_infinite() {
+        let mut numbers = Numbers::new(11);
+        let (plain, orientation) = (PlainBackend::new(), Orientation::Plain);
+        for isa in Isa::available() {
+            let backend = CpuBackend::with_isa(isa);
+            for images in [1, 2, 3, 9] {
+                let mut signals = numbers.tensor([images, 150]).values().unwrap().to_vec();
+                let weights = numbers.tensor([150, 90]).values().unwrap().to_vec();
+                for (index, signal) in signals.iter_mut().enumerate() {
+                    let (image, row) = (index / 150, index % 150);
+                    // One row of the first, none of the second, some of the others.
+                    let has_signal = match image {
+                        0 => row == 149,
+                        1 => false,
+                        _ => row % 3 == image % 3 && row != 80 || [image, row] == [2, 80],
+                    };
+                    *signal *= f32::from(u8::from(has_signal));
+                }
+                let back = |signals: &[f32], weights: &[f32]| {
+                    let signals = Tensor::new([signals.len() / 150, 150], signals.to_vec());
+                    let weights = Tensor::new([150, 90], weights.to_vec()).unwrap();
+                    [&backend as &dyn Backend, &plain].map(|backend| {
+                        let (signals, plain) = (signals.as_ref().unwrap(), orientation);
+                        backend.matrix_product(signals, plain, &weights, plain).unwrap()
+                    })
+                };
+                let [actual, expected] = back(&signals, &weights);
+                assert_close(&actual, &expected, "zeros");
+                let mut infinite = weights.clone();
+                infinite[80 * 90 + 7] = f32::INFINITY;
+                let together = back(&signals, &infinite)[0].values().unwrap().to_vec();
+                for (image, row) in together.chunks_exact(90).enumerate() {
+                    let alone = back(&signals[image * 150..][..150], &infinite);
+                    let alone = alone[0].values().unwrap().iter().map(|x| x.to_bits());
+                    assert!(alone.eq(row.iter().map(|x| x.to_bits())), "{isa} {images} {image}");
+                    assert_eq!(row[7].is_finite(), image != 2, "{isa} {images} {image}");
+                    assert!(row[..7].iter().chain(&row[8..]).all(|x| x.is_finite()));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn other_products_run_on_the_plain_backend() {
         let (backend, plain) = (CpuBackend::new(), PlainBackend::new());
         let mut numbers = Numbers::new(9);

@@ -63,18 +63,18 @@ pub(super) enum Joining {
     Continued,
 }
 
-/// Sums of rows, each times its factor: `out[image][column]` grows by the sum over rows of
-/// `factors[image][row] · weights[row][column]`.
+/// Sums of some rows, each times its factor: `out[image][column]` grows by the sum over `index` of
+/// `factors[image][index] · weights[rows[index]][column]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Combinations<'a> {
     /// The matrix.
     pub weights: &'a [f32],
-    /// Where the first row's first column lies.
+    /// Where the first column of row 0 lies.
     pub first: usize,
     /// Numbers from row to row.
     pub row_step: usize,
-    /// How many rows are added up.
-    pub rows: usize,
+    /// The rows that are added up.
+    pub rows: &'a [usize],
     /// The factors.
     pub factors: &'a [f32],
     /// Where the first image's first factor lies.
@@ -89,16 +89,17 @@ pub(super) struct Combinations<'a> {
     pub out_step: usize,
     /// How they meet what lies there.
     pub joining: Joining,
-    /// Where weights of a first row begin that the calls after this one need, to be fetched in
-    /// passing with those of the rows below.
+    /// Rows that the calls after this one need, each to be fetched in passing with one of `rows`.
     pub next: &'a [usize],
+    /// Where what is fetched of them lies in row 0, line by line.
+    pub lines: &'a [usize],
 }
 
 impl Combinations<'_> {
     fn is_inside(&self, images: usize, columns: usize) -> bool {
-        self.rows > 0
-            && self.first + (self.rows - 1) * self.row_step + columns <= self.weights.len()
-            && self.factor + (images - 1) * self.factor_step + self.rows <= self.factors.len()
+        let end = self.first + columns;
+        self.rows.iter().all(|row| row * self.row_step + end <= self.weights.len())
+            && self.factor + (images - 1) * self.factor_step + self.rows.len() <= self.factors.len()
             && self.out_start + (images - 1) * self.out_step + columns <= self.out.len()
     }
 }
@@ -220,7 +221,7 @@ unsafe fn dots<V: Vector, const N: usize>(call: &mut Dots<'_>) {
 /// addresses lie within their slices.
 #[inline(always)]
 unsafe fn combinations<V: Vector, const N: usize, const R: usize>(call: &Combinations<'_>) {
-    let mut weights = call.weights.as_ptr().wrapping_add(call.first);
+    let weights = call.weights.as_ptr();
     let factors = call.factors.as_ptr().wrapping_add(call.factor);
     // SAFETY: for everything below the caller vouches.
     unsafe {
@@ -233,13 +234,16 @@ unsafe fn combinations<V: Vector, const N: usize, const R: usize>(call: &Combina
                 }
             }
         }
-        for row in 0..call.rows {
-            for &next in call.next {
-                prefetch(call.weights.as_ptr().wrapping_add(next + row * call.row_step));
+        for (index, row) in call.rows.iter().enumerate() {
+            if let Some(next) = call.next.get(index) {
+                for line in call.lines {
+                    prefetch(weights.wrapping_add(line + next * call.row_step));
+                }
             }
+            let weights = weights.wrapping_add(call.first + row * call.row_step);
             let mut values = [V::splat(0.0); N];
             for (n, value) in values.iter_mut().enumerate() {
-                *value = V::splat(*factors.add(n * call.factor_step + row));
+                *value = V::splat(*factors.add(n * call.factor_step + index));
             }
             for r in 0..R {
                 let weight = V::load(weights.add(r * V::LANES));
@@ -247,7 +251,6 @@ unsafe fn combinations<V: Vector, const N: usize, const R: usize>(call: &Combina
                     sums[r] = sums[r].fma(value, weight);
                 }
             }
-            weights = weights.wrapping_add(call.row_step);
         }
         for (n, sums) in sums.into_iter().enumerate() {
             for (r, sum) in sums.into_iter().enumerate() {

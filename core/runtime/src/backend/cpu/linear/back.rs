@@ -1,9 +1,12 @@
 //! The way back through a fully connected layer.
+//!
+//! Rows whose signal is zero are not read: a score starts at one row, and a rectified signal is zero
+//! in every other.
 
 use std::ops::Range;
 
 use super::{KERNEL, Linear, tiles};
-use crate::backend::cpu::buffer::Pool;
+use crate::backend::cpu::buffer::{Buffer, Pool};
 use crate::backend::cpu::micro::Target;
 use crate::backend::cpu::rows::{Combinations, Joining, LANES, Tiles};
 use crate::backend::cpu::simd::vectorized;
@@ -28,7 +31,7 @@ const AHEAD: usize = 128;
 const LINES: usize = 4;
 
 impl Linear {
-    /// Computes `signals · weights`.
+    /// Computes `signals · weights`, where what is zero in a signal adds nothing.
     pub(super) fn combined(
         self,
         backend: &CpuBackend,
@@ -38,20 +41,33 @@ impl Linear {
         let shape = Shape::from([self.images, self.inputs]);
         let mut result = zeros(KERNEL, &shape)?;
         let (signals, weights) = (signals.to_host()?, weights.to_host()?);
-        let back = Back {
-            linear: self,
-            tiles: Tiles(backend.isa),
-            weights: weights.values()?,
-            signals: signals.values()?,
-        };
-        let out = Target::new(&mut result);
+        let (signals, weights) = (signals.values()?, weights.values()?);
+        self.combine(backend, signals, weights, &mut result);
+        if self.images > 1 {
+            // Another image's row may hold infinities, which times zero are no zeros.
+            let alone = Self { images: 1, ..self };
+            let images = signals.chunks_exact(self.outputs);
+            for (signal, result) in images.zip(result.chunks_exact_mut(self.inputs)) {
+                if !result.iter().all(|value| value.is_finite()) {
+                    result.fill(0.0);
+                    alone.combine(backend, signal, weights, result);
+                }
+            }
+        }
+        Tensor::new(shape, result)
+    }
+
+    /// Adds the products to zeros.
+    fn combine(self, backend: &CpuBackend, signals: &[f32], weights: &[f32], result: &mut [f32]) {
+        let back = Back::new(backend, self, weights, signals);
+        let out = Target::new(result);
         let steps = self.inputs.div_ceil(STEP);
         let length = steps_per_unit(steps, INPUTS / STEP, 1) * STEP;
-        for_each_task(self.inputs.div_ceil(length), 1, self.multiply_adds(), |unit, _| {
+        let work = Self { outputs: back.rows.len(), ..self }.multiply_adds();
+        for_each_task(self.inputs.div_ceil(length), 1, work, |unit, _| {
             let inputs = unit * length..self.inputs.min((unit + 1) * length);
             back.add_up(backend.isa, &backend.pool, inputs, out);
         });
-        Tensor::new(shape, result)
     }
 }
 
@@ -60,26 +76,46 @@ struct Back<'a> {
     linear: Linear,
     tiles: Tiles,
     weights: &'a [f32],
-    signals: &'a [f32],
+    /// The rows that have a signal in some image, ascending.
+    rows: Vec<usize>,
+    /// Their signals, image by image.
+    factors: Buffer,
 }
 
-impl Back<'_> {
+impl<'a> Back<'a> {
+    fn new(backend: &CpuBackend, linear: Linear, weights: &'a [f32], signals: &[f32]) -> Self {
+        let images = || signals.chunks_exact(linear.outputs);
+        let has_signal = |row: &usize| images().any(|image| image[*row] != 0.0);
+        let rows: Vec<usize> = (0..linear.outputs).filter(has_signal).collect();
+        let mut factors = backend.pool.take(linear.images * rows.len());
+        for (image, factors) in images().zip(factors.chunks_exact_mut(rows.len().max(1))) {
+            for (factor, &row) in factors.iter_mut().zip(&rows) {
+                *factor = image[row];
+            }
+        }
+        Self { linear, tiles: Tiles(backend.isa), weights, rows, factors }
+    }
+
     /// Adds up the rows, each times its signal, for some inputs of all images.
     fn add_up(&self, isa: Isa, pool: &Pool, inputs: Range<usize>, out: Target<'_>) {
-        let Linear { images, inputs: width, outputs } = self.linear;
+        let Linear { images, inputs: width, .. } = self.linear;
         let rest = inputs.len() % self.tiles.columns()[1];
         let whole = inputs.start..inputs.end - rest;
         let mut some = pool.take(if images <= FEW { images * whole.len() } else { 0 });
         let mut rest_weights = [0.0; DEPTH * LANES];
         let mut rest_out = pool.zeros(if rest > 0 { images * LANES } else { 0 });
-        for first in (0..outputs).step_by(DEPTH) {
-            let rows = first..outputs.min(first + DEPTH);
+        let rest_rows: [usize; DEPTH] = std::array::from_fn(|row| row);
+        let mut factor = 0;
+        // What joins the total together is told by the weights alone.
+        for rows in self.rows.chunk_by(|a, b| a / DEPTH == b / DEPTH) {
             let block = Block {
                 weights: self.weights,
-                first: first * width + whole.start,
+                first: whole.start,
                 row_step: width,
-                rows: rows.clone(),
+                rows,
+                factor,
                 columns: whole.len(),
+                next: rows,
                 ahead: AHEAD,
             };
             if images <= FEW {
@@ -97,15 +133,22 @@ impl Back<'_> {
                 self.add_rows(&block, Joining::Added, out, [whole.start, width]);
             }
             if rest > 0 {
-                for (row, padded) in rows.clone().zip(rest_weights.chunks_exact_mut(LANES)) {
+                for (row, padded) in rows.iter().zip(rest_weights.chunks_exact_mut(LANES)) {
                     padded[..rest]
                         .copy_from_slice(&self.weights[row * width + whole.end..][..rest]);
                 }
-                let weights = &rest_weights;
-                let columns = self.tiles.columns()[1];
-                let block = Block { weights, first: 0, row_step: LANES, rows, columns, ahead: 0 };
+                let block = Block {
+                    weights: &rest_weights,
+                    first: 0,
+                    row_step: LANES,
+                    rows: &rest_rows[..rows.len()],
+                    columns: self.tiles.columns()[1],
+                    next: &[],
+                    ..block
+                };
                 self.add_rows(&block, Joining::Added, Target::new(&mut rest_out), [0, LANES]);
             }
+            factor += rows.len();
         }
         if rest > 0 {
             for (image, values) in rest_out.chunks_exact(LANES).enumerate() {
@@ -117,12 +160,13 @@ impl Back<'_> {
     /// Adds few rows at a time, which lets memory hand out long runs of each. The sums go through
     /// `out`; for many images that would take longer than the products.
     fn continue_rows(&self, block: &Block<'_>, out: Target<'_>) {
-        for first in block.rows.clone().step_by(FEW_ROWS) {
-            let rows = first..block.rows.end.min(first + FEW_ROWS);
-            let start = block.first + (first - block.rows.start) * block.row_step;
-            let ahead = FEW_ROWS * block.row_step;
-            let few = Block { first: start, rows, ahead, ..*block };
+        let mut factor = block.factor;
+        for rows in block.rows.chunks(FEW_ROWS) {
+            let next = &self.rows[factor + rows.len()..];
+            let next = &next[..next.len().min(FEW_ROWS)];
+            let few = Block { rows, factor, next, ahead: 0, ..*block };
             self.add_rows(&few, Joining::Continued, out, [0, block.columns]);
+            factor += rows.len();
         }
     }
 
@@ -135,7 +179,7 @@ impl Back<'_> {
         out: Target<'_>,
         [out_start, out_step]: [usize; 2],
     ) {
-        let outputs = self.linear.outputs;
+        let factor_step = self.rows.len();
         let [wide, narrow] = self.tiles.columns();
         let mut column = 0;
         while column < block.columns {
@@ -152,15 +196,16 @@ impl Back<'_> {
                         weights: block.weights,
                         first,
                         row_step: block.row_step,
-                        rows: block.rows.len(),
-                        factors: self.signals,
-                        factor: tile.first * outputs + block.rows.start,
-                        factor_step: outputs,
+                        rows: block.rows,
+                        factors: &self.factors,
+                        factor: tile.first * factor_step + block.factor,
+                        factor_step,
                         out,
                         out_start: out_start + tile.first * out_step + column,
                         out_step,
                         joining,
-                        next: &lines[tile.share(lines.len())],
+                        next: block.next,
+                        lines: &lines[tile.share(lines.len())],
                     },
                 );
             }
@@ -173,13 +218,15 @@ impl Back<'_> {
 #[derive(Clone)]
 struct Block<'a> {
     weights: &'a [f32],
-    /// Where the first row's first column lies.
+    /// Where the first column of row 0 lies.
     first: usize,
     /// Numbers from row to row.
     row_step: usize,
-    /// The outputs they belong to.
-    rows: Range<usize>,
+    rows: &'a [usize],
+    /// Which factor is the first row's.
+    factor: usize,
     columns: usize,
-    /// How far behind the weights lie those that are to be fetched meanwhile.
+    /// Rows that are to be fetched meanwhile, and how far behind the columns.
+    next: &'a [usize],
     ahead: usize,
 }
