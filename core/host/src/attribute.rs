@@ -190,7 +190,7 @@ impl Work<'_> {
                     by_value.entry(unit.value).or_default().push(index);
                 }
             }
-            let captures: Vec<ValueId> = by_value.keys().copied().collect();
+            let captures = self.captures(units, &by_value);
             let trace = self.engine.compute(|| {
                 let inputs = [rows.load(group)?];
                 let request = ForwardRequest {
@@ -219,6 +219,17 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Lists what a forward pass must compute: what is read on the way back, and activations from
+    /// which signals start.
+    fn captures(&self, units: &[Unit], by_value: &BTreeMap<ValueId, Vec<usize>>) -> Vec<ValueId> {
+        let starts: Vec<ValueId> = by_value.keys().copied().collect();
+        let mut captures = self.engine.network.records_for(&starts, self.composite, self.to);
+        let holds_activation = |index: &usize| units[*index].amount == Amount::Activation;
+        let activations = by_value.iter().filter(|(_, units)| units.iter().any(holds_activation));
+        captures.extend(activations.map(|(&value, _)| value));
+        captures
     }
 
     /// Carries the signals of some units of one value back.

@@ -49,7 +49,7 @@ pub use max_pooling::MaxPooling;
 pub use max_unpooling::{MaxUnpooling, Switches};
 pub use padding::{Filling, PaddedAxis, Padding};
 pub use pairwise::Pairwise;
-pub use record::{Keep, Record};
+pub use record::{Keep, Reads, Record};
 pub use rectifier::Rectifier;
 pub use reduced_axes::ReducedAxes;
 pub use reduction::{Reducer, Reduction};
@@ -400,6 +400,11 @@ pub trait LayerInversion: Layer {
         signal: &Tensor,
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError>;
+
+    /// Says what [`invert`](Self::invert) reads of the record. The default is everything.
+    fn reads(&self) -> Reads {
+        Reads::Values
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use backend::{
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};
 pub use geometry::{Padding, Region, Rounding, Window};
-pub use layer::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work};
+pub use layer::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work};
 pub use network::{
     Edit, Extent, Field, ForwardRequest, Intervention, Network, NetworkBuilder, NetworkError,
     NodeId, Origin, Trace, ValueId,

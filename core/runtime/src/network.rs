@@ -7,6 +7,7 @@ mod forward;
 mod fusion;
 mod intervention;
 mod joining;
+mod records;
 #[cfg(test)]
 mod testing;
 

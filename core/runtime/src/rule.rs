@@ -14,7 +14,7 @@ pub use overwrite_overlap::OverwriteOverlap;
 pub use pass::Pass;
 pub use rectify::Rectify;
 
-use crate::{Backend, LayerError, LayerInversion, Record, Tensor};
+use crate::{Backend, LayerError, LayerInversion, Reads, Record, Tensor};
 
 /// Carries a signal from the output of a layer back to its inputs.
 ///
@@ -36,6 +36,12 @@ pub trait BackwardRule: Debug + Send + Sync {
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         layer.invert(backend, signal, record)
+    }
+
+    /// Says what [`carry_back`](Self::carry_back) reads of the layer's record. The default is what
+    /// the layer's inversion reads.
+    fn reads(&self, layer: &dyn LayerInversion) -> Reads {
+        layer.reads()
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, Epilogue, LayerError, Shape, Tensor};
 
 /// Adds two or more values, broadcast with their trailing axes aligned: the shortcut of a residual
@@ -75,6 +75,10 @@ impl LayerInversion for Addition {
         Ok(shapes
             .map(|shape| operand::reduced(backend, signal, shape))
             .collect::<Result<_, _>>()?)
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

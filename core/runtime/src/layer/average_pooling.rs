@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, Divisor, LayerError, Rounding, Shape, Tensor, Window};
 
 /// Averages every window of a map.
@@ -72,6 +72,10 @@ impl LayerInversion for AveragePooling {
     ) -> Result<Vec<Tensor>, LayerError> {
         let restored = record.input_shape(self.kind())?;
         Ok(vec![backend.average_unpooling(signal, &self.window, restored, self.divisor)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Scales and shifts every channel by stored statistics:
@@ -118,6 +118,10 @@ impl LayerInversion for BatchNormalization {
         _record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         Ok(vec![backend.affine(signal, &backend.upload(&self.scale)?, None)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

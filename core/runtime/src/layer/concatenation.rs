@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Joins values along an axis that is not the batch.
@@ -93,6 +93,10 @@ impl LayerInversion for Concatenation {
             start += length;
         }
         Ok(parts)
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

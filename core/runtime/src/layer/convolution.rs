@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, filters, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, filters, operand};
 use crate::{Backend, Canvas, ConvolutionGeometry, Epilogue, LayerError, Rounding, Shape, Tensor};
 
 /// Correlates maps with filters. Its inversion filters with the transposed filters and no bias.
@@ -149,6 +149,10 @@ impl LayerInversion for Convolution {
         let restored = record.input_shape(self.kind())?;
         let weight = backend.upload(&self.weight)?;
         Ok(vec![backend.transposed_convolution(signal, &weight, &self.geometry, restored)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Joins all axes but the batch into one.
@@ -51,6 +51,10 @@ impl LayerInversion for Flatten {
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         Ok(vec![backend.reshape(signal, record.input_shape(self.kind())?)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

@@ -1,5 +1,5 @@
 use super::reduced_axes::{Reduced, ReducedAxes};
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor, Unary};
 
 /// Averages over whole axes: by default over all that follow the channels.
@@ -76,6 +76,10 @@ impl LayerInversion for GlobalAveragePooling {
         let share = backend.unary(Self::share(restored, &kept), signal)?;
         let share = backend.reshape(&share, &kept)?;
         Ok(vec![operand::spread(backend, &share, restored)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

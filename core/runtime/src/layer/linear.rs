@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, Epilogue, LayerError, Orientation, Shape, Tensor};
 
 /// Multiplies the last axis with a stored matrix: a fully connected layer.
@@ -116,6 +116,10 @@ impl LayerInversion for Linear {
         let weight = backend.upload(&self.weight)?;
         let plain = Orientation::Plain;
         Ok(vec![backend.matrix_product(signal, plain, &weight, plain)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor, Window, geometry};
 
 /// What stands beyond the ends of a padded axis.
@@ -196,6 +196,10 @@ impl LayerInversion for Padding {
             carried = backend.scatter(&carried, padded.axis, &sources, extent)?;
         }
         Ok(vec![carried])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

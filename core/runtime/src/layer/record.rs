@@ -13,6 +13,15 @@ pub enum Keep {
     Inversion,
 }
 
+/// What the way back reads of a layer's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The shapes alone: the layer need not have run.
+    Shapes,
+    /// Also values: inputs, or what was saved.
+    Values,
+}
+
 /// What a layer left behind on its way forward.
 ///
 /// Of the output only the shape is held, so that a value lives no longer than somebody needs it.
@@ -28,9 +37,15 @@ pub struct Record {
 impl Record {
     /// Makes a record of the shapes of an output and of the inputs it was computed from.
     pub fn new(output: &Tensor, inputs: &[&Tensor]) -> Self {
+        let input_shapes = inputs.iter().map(|input| input.shape().clone()).collect();
+        Self::of_shapes(output.shape().clone(), input_shapes)
+    }
+
+    /// Makes the record of a layer that did not run, of shapes alone.
+    pub fn of_shapes(output_shape: Shape, input_shapes: Vec<Shape>) -> Self {
         Self {
-            output_shape: output.shape().clone(),
-            input_shapes: inputs.iter().map(|input| input.shape().clone()).collect(),
+            output_shape,
+            input_shapes,
             inputs: Vec::new(),
             saved: Vec::new(),
             shared: Vec::new(),

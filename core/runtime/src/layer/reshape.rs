@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Gives the values of every image other axes, in the same row-major order.
@@ -61,6 +61,10 @@ impl LayerInversion for Reshape {
         record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         Ok(vec![backend.reshape(signal, record.input_shape(self.kind())?)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

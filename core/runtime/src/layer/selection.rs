@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor, Window};
 
 /// Which elements of an axis are taken.
@@ -160,6 +160,10 @@ impl LayerInversion for Selection {
             carried = backend.scatter(&carried, *axis, &chosen.sources(), extent)?;
         }
         Ok(vec![carried])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the tests of every layer share: numbers, and the promises of the traits as one check.
 
-use crate::{Backend, CpuBackend, Keep, LayerInversion, Record, Shape, Tensor};
+use crate::{Backend, CpuBackend, Keep, LayerInversion, Reads, Record, Shape, Tensor};
 
 /// Number of images in [`check`].
 const BATCH: usize = 3;
@@ -79,6 +79,12 @@ fn check_all(layer: &dyn LayerInversion, inputs: &[Tensor], shared: &[usize], si
     let carried = layer.invert(&backend, &signal, &record).unwrap();
     let carried_shapes: Vec<&Shape> = carried.iter().map(Tensor::shape).collect();
     assert_eq!(carried_shapes, shapes);
+    if layer.reads() == Reads::Shapes {
+        let shapes = shapes.iter().map(|&shape| shape.clone()).collect();
+        let record = Record::of_shapes(record.output_shape().clone(), shapes);
+        let by_shapes = layer.invert(&backend, &signal, &record).unwrap();
+        assert!(by_shapes.iter().map(bits).eq(carried.iter().map(bits)));
+    }
 
     is_the_adjoint(layer, &inputs, silent, &signal, &carried);
     treats_images_apart(layer, &inputs, shared, &signal, &output, &carried);

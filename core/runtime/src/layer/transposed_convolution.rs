@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, filters, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, filters, operand};
 use crate::{Backend, Binary, ConvolutionGeometry, Epilogue, LayerError, Shape, Tensor};
 
 /// Spreads every cell over a window, weighted by filters: the adjoint of a convolution, as a layer.
@@ -128,6 +128,10 @@ impl LayerInversion for TransposedConvolution {
     ) -> Result<Vec<Tensor>, LayerError> {
         let weight = backend.upload(&self.weight)?;
         Ok(vec![backend.convolution(signal, &weight, None, &self.geometry, Epilogue::None)?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

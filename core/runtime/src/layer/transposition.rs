@@ -1,4 +1,4 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Puts the axes of every image into another order.
@@ -77,6 +77,10 @@ impl LayerInversion for Transposition {
         _record: &Record,
     ) -> Result<Vec<Tensor>, LayerError> {
         Ok(vec![backend.transposition(signal, &self.back())?])
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Shapes
     }
 }
 

@@ -1,9 +1,10 @@
 //! The way back: one sweep over the layers in reverse order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Network, NetworkError, Node, NodeId, Trace, ValueId};
-use crate::{Backend, Binary, Composite, LayerError, Record, Tensor};
+use crate::{Backend, Binary, Composite, LayerError, Reads, Record, Tensor};
 
 impl Network {
     /// Carries signals back through a recorded forward pass by a composite of rules, and returns
@@ -16,10 +17,9 @@ impl Network {
     /// A signal has the shape of its value for the trace's number of images.
     ///
     /// # Errors
-    /// Fails when a signal does not fit, the composite names a layer that does not exist, the trace was made without [`Keep::Inversion`], or a layer
+    /// Fails when a signal does not fit, the composite names a layer that does not exist, the trace
+    /// lacks a record whose values are read (see [`records_for`](Self::records_for)), or a layer
     /// fails.
-    ///
-    /// [`Keep::Inversion`]: crate::Keep::Inversion
     pub fn backward(
         &self,
         backend: &dyn Backend,
@@ -58,11 +58,14 @@ impl Network {
             if !node.inputs.iter().any(|&id| on_the_way[id.0]) {
                 continue;
             }
-            let record = trace
-                .record(backend, NodeId(index))
-                .map_err(|source| self.at(node.output, source))?
-                .ok_or_else(|| NetworkError::NotRecorded { name: node.name.clone() })?;
             let rule = composite.rule_for(&node.name, node.layer.kind());
+            let record = match rule.reads(node.layer.as_ref()) {
+                Reads::Shapes => Cow::Owned(self.record_of_shapes(node, trace.batch())),
+                Reads::Values => trace
+                    .record(backend, NodeId(index))
+                    .map_err(|source| self.at(node.output, source))?
+                    .ok_or_else(|| NetworkError::NotRecorded { name: node.name.clone() })?,
+            };
             let carried = rule
                 .carry_back(node.layer.as_ref(), backend, &signal, &record)
                 .map_err(|source| NetworkError::Layer { name: node.name.clone(), source })?;
@@ -86,7 +89,7 @@ impl Network {
     }
 
     /// Says of every value whether it depends on one of `to`: only there must signals go.
-    fn downstream_of(&self, to: &[ValueId]) -> Vec<bool> {
+    pub(super) fn downstream_of(&self, to: &[ValueId]) -> Vec<bool> {
         let mut depends = vec![false; self.values.len()];
         for id in to {
             depends[id.0] = true;
@@ -247,14 +250,14 @@ mod tests {
             "a signal of shape [1, 4] cannot start at scores, whose shape is [2, 4]"
         );
         assert_eq!(
-            message(&trace(&network, &images, &[scores]), (second, Tensor::zeros([2, 1, 8, 8]))),
-            "the forward pass kept no record of layer second"
+            message(&trace(&network, &images, &[second]), (scores, Tensor::zeros([2, 4]))),
+            "the forward pass kept no record of layer pool"
         );
         let request = ForwardRequest { captures: &[scores], ..ForwardRequest::default() };
         let plain = network.forward(&CpuBackend::new(), &[images], &request).unwrap();
         assert_eq!(
             message(&plain, (scores, Tensor::zeros([2, 4]))),
-            "the forward pass kept no record of layer scores"
+            "the forward pass kept no record of layer pool"
         );
     }
 

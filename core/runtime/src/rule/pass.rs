@@ -1,5 +1,5 @@
 use super::BackwardRule;
-use crate::{Backend, LayerError, LayerInversion, Record, Tensor};
+use crate::{Backend, LayerError, LayerInversion, Reads, Record, Tensor};
 
 /// Passes the signal on unchanged, as the paper does at its contrast normalization, which a
 /// deconvnet does not invert.
@@ -20,6 +20,10 @@ impl BackwardRule for Pass {
     ) -> Result<Vec<Tensor>, LayerError> {
         require_one_input(layer, record)?;
         Ok(vec![signal.clone()])
+    }
+
+    fn reads(&self, _layer: &dyn LayerInversion) -> Reads {
+        Reads::Shapes
     }
 }
 

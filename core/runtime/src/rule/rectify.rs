@@ -1,5 +1,5 @@
 use super::BackwardRule;
-use crate::{Backend, LayerError, LayerInversion, Record, Tensor, Unary};
+use crate::{Backend, LayerError, LayerInversion, Reads, Record, Tensor, Unary};
 
 /// Rectifies the signal and does not look at the layer's input: the deconvnet at a rectifier.
 /// Zeiler & Fergus (2013), section 2.1.
@@ -20,5 +20,9 @@ impl BackwardRule for Rectify {
     ) -> Result<Vec<Tensor>, LayerError> {
         super::pass::require_one_input(layer, record)?;
         Ok(vec![backend.unary(Unary::Rectify, signal)?])
+    }
+
+    fn reads(&self, _layer: &dyn LayerInversion) -> Reads {
+        Reads::Shapes
     }
 }
