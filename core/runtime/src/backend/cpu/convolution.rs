@@ -13,6 +13,7 @@ use super::image_head::ImageHead;
 use super::lanewise::Lanewise;
 use super::micro::BLOCK;
 use super::pixels::Pixels;
+use super::scattered::Scattered;
 use super::stencil::Stencil;
 use super::support::Support;
 use super::tiled::Tiled;
@@ -68,6 +69,8 @@ pub(super) struct Form {
     /// Of the maps that are made.
     outputs: Groups,
     method: Method,
+    /// For signals that are zero nearly everywhere.
+    scattered: Option<Scattered>,
 }
 
 /// How the sums are made.
@@ -166,6 +169,7 @@ impl Form {
         };
         let axes = filtering.axes.each_ref();
         let is_grouped = filtering.groups > 1;
+        let mut scattered = None;
         let method = match direction {
             _ if Lanewise::suits(&weights) => {
                 let phases = match direction {
@@ -178,7 +182,15 @@ impl Form {
             Direction::Transposed if ImageHead::suits(filtering) => {
                 Method::Image(ImageHead::new(backend.isa, &backend.pool, filtering, &weights))
             }
-            Direction::Transposed => Method::Products(blocks(phases(filtering))?),
+            Direction::Transposed => {
+                let phases = phases(filtering);
+                if Scattered::suits(filtering) {
+                    let other = cost::whole(&phases, &weights, backend.forms);
+                    let (isa, pool) = (backend.isa, &backend.pool);
+                    scattered = Some(Scattered::new(isa, pool, filtering, filters, other));
+                }
+                Method::Products(blocks(phases)?)
+            }
             Direction::Forward if (1..BLOCK).contains(&filtering.channels) && !is_grouped => {
                 let stencils = axes.map(Stencil::padded);
                 let direct = direct(stencils, Source::Pixels, &weights.for_pixels());
@@ -186,7 +198,7 @@ impl Form {
             }
             Direction::Forward => Method::Products(blocks(vec![axes.map(Stencil::of)])?),
         };
-        Ok(Self { direction, outputs: weights.outputs, method })
+        Ok(Self { direction, outputs: weights.outputs, method, scattered })
     }
 
     /// Computes maps.
@@ -292,9 +304,16 @@ impl Form {
                     (!inputs.are_together()).then(|| inputs.part(pool, input.maps(), values));
                 let values = apart.as_deref().unwrap_or(values);
                 let images = Images { values, supports: &supports, bias, epilogue, pitch };
-                match blocks {
-                    Blocks::Phases(phases) => phases.iter().for_each(|p| p.run(&images, output)),
-                    Blocks::Tiles(tiled) => tiled.run(&images, output)?,
+                let dense = |images: &Images<'_>, output: &mut [f32]| match blocks {
+                    Blocks::Phases(phases) => {
+                        phases.iter().for_each(|phase| phase.run(images, output));
+                        Ok(())
+                    }
+                    Blocks::Tiles(tiled) => tiled.run(images, output),
+                };
+                match &self.scattered {
+                    Some(scattered) => scattered.run(&images, output, dense)?,
+                    None => dense(&images, output)?,
                 }
             }
         }

@@ -42,6 +42,21 @@ pub(super) fn winograd(
     (cost(fastest) < direct(stencils, weights)).then_some(fastest)
 }
 
+/// Counts the multiply-adds that could be done while all phases of an image are computed, in tiles
+/// or directly.
+pub(super) fn whole(
+    phases: &[[Stencil; 2]],
+    weights: &Weights<'_>,
+    forms: ConvolutionForms,
+) -> usize {
+    if let [stencils] = phases
+        && let Some(size) = winograd(stencils, weights, forms)
+    {
+        return tiled(stencils, weights, size);
+    }
+    phases.iter().map(|stencils| direct(stencils, weights)).fold(0, usize::saturating_add)
+}
+
 /// Counts the outputs times the inputs that each of them sees, in whole blocks.
 fn pairs(weights: &Weights<'_>) -> usize {
     weights.outputs.lanes().saturating_mul(weights.inputs.room)

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::Isa;
 use super::buffer::{Buffer, Pool};
+use super::entries::{Entries, Entry, Planes, for_width, sums, tiles};
 use super::micro::{BLOCK, Call, Kernel, Segment, Start, Target};
 use super::registers::{InRegisters, Registers, in_registers};
 use super::simd::Vector;
@@ -21,6 +22,8 @@ use crate::backend::filtering::Filtering;
 const SEGMENTS: usize = 12;
 /// Products that are made before they are added up: 128 KiB of the second-level cache.
 const PRODUCTS: usize = 1 << 15;
+/// How many times as long as among others a number takes that is multiplied by itself, at most.
+const SPARSE: usize = 3;
 
 /// The adjoint for maps of one size, ready to run.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(super) struct ImageHead {
     lanes: usize,
     passes: Vec<Pass>,
     weights: Buffer,
+    /// The same for signals that are zero nearly everywhere: `[tile of lanes][input][lane]`.
+    rows: Buffer,
     multiply_adds: usize,
 }
 
@@ -80,6 +85,11 @@ impl ImageHead {
                 });
             }
         }
+        let weight_at = |input: usize, lane: usize| {
+            let (tap, channel) = (lane / channels, lane % channels);
+            let tap = [tap / filtering.axes[1].kernel, tap % filtering.axes[1].kernel];
+            if lane < used { weights.at(channel, input, tap) } else { 0.0 }
+        };
         let mut packed = pool.take(end);
         for pass in &passes {
             let first_lane = pass.first_block * BLOCK;
@@ -90,14 +100,24 @@ impl ImageHead {
             });
             for (row, input) in rows.zip(inputs) {
                 for (lane, weight) in (first_lane..).zip(row) {
-                    let (tap, channel) = (lane / channels, lane % channels);
-                    let tap = [tap / filtering.axes[1].kernel, tap % filtering.axes[1].kernel];
-                    *weight = if lane < used { weights.at(channel, input, tap) } else { 0.0 };
+                    *weight = weight_at(input, lane);
+                }
+            }
+        }
+        let inputs = weights.inputs.lanes();
+        let mut rows = pool.take(inputs * lanes);
+        for (first_block, blocks) in tiles(lanes / BLOCK) {
+            let (first, width) = (first_block * BLOCK, blocks * BLOCK);
+            let rows = rows[first * inputs..][..inputs * width].chunks_exact_mut(width);
+            for (input, row) in rows.enumerate() {
+                for (lane, weight) in (first..).zip(row) {
+                    *weight = weight_at(input, lane);
                 }
             }
         }
         Self {
             isa,
+            rows,
             kernel,
             axes: filtering.axes,
             channels,
@@ -173,7 +193,7 @@ impl ImageHead {
         width * self.channels + BLOCK
     }
 
-    /// Makes the products of some cells of a row of the signal.
+    /// Makes the products of some cells of a row of the signal, with its zeros only where they are few.
     fn multiply(
         &self,
         signal: &[f32],
@@ -183,6 +203,16 @@ impl ImageHead {
         products: &mut [f32],
     ) {
         let [rows, columns] = self.axes;
+        let plane = rows.outputs * columns.outputs * BLOCK;
+        let values = &signal[image * self.blocks * plane..][..self.blocks * plane];
+        let planes = Planes { isa: self.isa, values, plane };
+        let first = row * columns.outputs;
+        let places = first + cells.start..first + cells.end;
+        let count = planes.count(places.clone());
+        if count.saturating_mul(SPARSE) < cells.len() * self.blocks * BLOCK {
+            self.multiply_entries(&planes.collect(places, count), cells.len(), products);
+            return;
+        }
         let products = Target::new(products);
         let first = image * self.blocks * rows.outputs + row;
         for (index, pass) in self.passes.iter().enumerate() {
@@ -216,6 +246,18 @@ impl ImageHead {
         }
     }
 
+    /// Makes the products of some cells with what is not zero.
+    fn multiply_entries(&self, entries: &Entries, cells: usize, products: &mut [f32]) {
+        let inputs = self.blocks * BLOCK;
+        for (first_block, blocks) in tiles(self.lanes / BLOCK) {
+            let (first, width) = (first_block * BLOCK, blocks * BLOCK);
+            let weights = &self.rows[first * inputs..][..inputs * width];
+            let cells = products.chunks_exact_mut(self.lanes).take(cells).enumerate();
+            let cells = cells.map(|(cell, products)| (entries.of(cell), &mut products[first..]));
+            for_width!(blocks, WIDTH => in_registers(self.isa, Sums::<_, WIDTH> { weights, cells }));
+        }
+    }
+
     /// Writes a finished row into the planes of an image, and clears it.
     fn finish(&self, sums: &mut [f32], image: usize, row: usize, images: Target<'_>) {
         let [rows, columns] = self.axes;
@@ -234,6 +276,30 @@ impl ImageHead {
             target[seen..].fill(0.0);
         }
         sums.fill(0.0);
+    }
+}
+
+/// Adds up products with what is not zero in cells.
+struct Sums<'a, I, const B: usize> {
+    weights: &'a [f32],
+    /// What is not zero in each, and where its sums go.
+    cells: I,
+}
+
+impl<'a, I, const B: usize> InRegisters for Sums<'_, I, B>
+where
+    I: Iterator<Item = (&'a [Entry], &'a mut [f32])>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, registers: Registers<V, N>) {
+        for (entries, products) in self.cells {
+            let sums = sums::<V, N, B>(registers, entries, self.weights);
+            for (sum, products) in sums.into_iter().zip(products.chunks_exact_mut(BLOCK)) {
+                sum.store(products);
+            }
+        }
     }
 }
 

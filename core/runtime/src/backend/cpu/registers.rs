@@ -138,6 +138,15 @@ impl<V: Vector, const N: usize> Block<V, N> {
         self
     }
 
+    /// A bit for every number, the first lowest, that is set where it is not zero; NaN is not.
+    #[inline(always)]
+    pub(super) fn signals(self) -> u32 {
+        let lanes = self.0.into_iter().rev();
+        // SAFETY: see above.
+        lanes
+            .fold(0, |bits, lanes| bits.unbounded_shl(V::LANES as u32) | unsafe { lanes.signals() })
+    }
+
     /// `self − other`.
     #[inline(always)]
     pub(super) fn sub(mut self, other: Self) -> Self {

@@ -89,16 +89,18 @@ pub(super) trait Vector: Copy {
     unsafe fn rectify(self) -> Self;
     /// In every lane `a` where `self > limit`, else `b`; NaN is not greater.
     unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self;
+    /// A bit for every lane, the first lowest, that is set where it is not zero; NaN is not.
+    unsafe fn signals(self) -> u32;
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _CMP_GT_OQ, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
-        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps,
-        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
-        _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_loadu_si512, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_mul_ps,
+        __m256, __m512, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
+        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_movemask_ps,
+        _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setzero_ps,
+        _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_mul_ps,
         _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
@@ -109,7 +111,8 @@ mod x86 {
         ($vector:ty, $lanes:literal, $set1:ident, $zero:ident, $load:ident, $store:ident,
          $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident,
          |$block:ident, $first:ident, $order:ident| $permuted:expr,
-         |$x:ident, $limit:ident, $a:ident, $b:ident| $select:expr) => {
+         |$x:ident, $limit:ident, $a:ident, $b:ident| $select:expr,
+         |$lanes_of:ident| $signals:expr) => {
             // SAFETY of all: the caller has the instruction set and, for load and store, vouches
             // for the address.
             impl Vector for $vector {
@@ -177,6 +180,13 @@ mod x86 {
                     // SAFETY: see above.
                     unsafe { $select }
                 }
+
+                #[inline(always)]
+                unsafe fn signals(self) -> u32 {
+                    let $lanes_of = self;
+                    // SAFETY: see above.
+                    unsafe { $signals }
+                }
             }
         };
     }
@@ -197,7 +207,8 @@ mod x86 {
             _mm512_loadu_si512(order),
             _mm512_loadu_ps(block)
         ),
-        |x, limit, a, b| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, limit), b, a)
+        |x, limit, a, b| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, limit), b, a),
+        |x| u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps()))
     );
 
     vector!(
@@ -217,7 +228,9 @@ mod x86 {
             _mm256_loadu_ps(block.add(first)),
             _mm256_loadu_si256(order)
         ),
-        |x, limit, a, b| _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_GT_OQ>(x, limit))
+        |x, limit, a, b| _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_GT_OQ>(x, limit)),
+        |x| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps()))
+            .cast_unsigned()
     );
 }
 
@@ -309,5 +322,11 @@ impl Vector for Portable {
             }
         }
         Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn signals(self) -> u32 {
+        let bits = self.0.iter().rev();
+        bits.fold(0, |bits, &x| bits << 1 | u32::from(x != 0.0))
     }
 }

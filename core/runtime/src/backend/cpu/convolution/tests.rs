@@ -237,11 +237,16 @@ fn the_transposed_convolution_is_the_adjoint() {
 fn bits_depend_neither_on_the_batch_nor_on_threads() {
     let backend = CpuBackend::new();
     let small = cases().filter(|case| case.input[2] > 1).step_by(7);
-    for case in large().into_iter().chain(small) {
+    let all: Vec<Case> = large().into_iter().chain(small).collect();
+    for (case, is_scattered) in all.iter().flat_map(|case| [(case, false), (case, true)]) {
         let (filters, geometry) = (case.filters(), case.geometry());
         let input = tensor([3, case.input[1], case.input[2], case.input[3]], 1);
         let [_, maps, rows, columns] = case.output().unwrap().as_maps().unwrap();
-        let signal = tensor([3, maps, rows, columns], 2);
+        let mut signal = tensor([3, maps, rows, columns], 2);
+        if is_scattered {
+            let mask = scattered([3, maps, rows, columns]);
+            signal = backend.plain.binary(Binary::Multiply, &signal, &mask).unwrap();
+        }
         let mut first: Option<[Vec<f32>; 2]> = None;
         for threads in [1, 2, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -284,6 +289,17 @@ fn rectangles([batch, maps, rows, columns]: [usize; 4]) -> Tensor {
     Tensor::new([batch, maps, rows, columns], values).unwrap()
 }
 
+/// Ones here and there: few in the first and the last image, everywhere in others.
+fn scattered([batch, maps, rows, columns]: [usize; 4]) -> Tensor {
+    let each = maps * rows * columns;
+    let is_one = |index: usize| match index / each {
+        image if image == 0 || image + 1 == batch => index % 11 == 3 * image,
+        _ => true,
+    };
+    let values = (0..batch * each).map(|index| f32::from(u8::from(is_one(index))));
+    Tensor::new([batch, maps, rows, columns], values.collect()).unwrap()
+}
+
 #[test]
 fn signals_that_fill_a_part_of_their_maps_are_carried_back_as_any_others() {
     for isa in Isa::available() {
@@ -291,17 +307,18 @@ fn signals_that_fill_a_part_of_their_maps_are_carried_back_as_any_others() {
         for case in cases().filter(|case| case.input[2] > 1).chain(large()) {
             let (filters, geometry) = (case.filters(), case.geometry());
             let [_, maps, rows, columns] = case.output().unwrap().as_maps().unwrap();
-            let mask = rectangles([3, maps, rows, columns]);
-            let signal = tensor(mask.shape().clone(), 6);
-            let signal = plain.binary(Binary::Multiply, &signal, &mask).unwrap();
-            let restored = case.input().shape().with_batch(3);
-            let expected =
-                plain.transposed_convolution(&signal, &filters, &geometry, &restored).unwrap();
-            let what = format!("{isa} {case:?}");
-            let carried = computed(&backend, &filters, &what, |filters| {
-                backend.transposed_convolution(&signal, filters, &geometry, &restored).unwrap()
-            });
-            assert_close(&carried, &expected, &what);
+            for mask in [rectangles, scattered].map(|mask| mask([3, maps, rows, columns])) {
+                let signal = tensor(mask.shape().clone(), 6);
+                let signal = plain.binary(Binary::Multiply, &signal, &mask).unwrap();
+                let restored = case.input().shape().with_batch(3);
+                let expected =
+                    plain.transposed_convolution(&signal, &filters, &geometry, &restored).unwrap();
+                let what = format!("{isa} {case:?}");
+                let carried = computed(&backend, &filters, &what, |filters| {
+                    backend.transposed_convolution(&signal, filters, &geometry, &restored).unwrap()
+                });
+                assert_close(&carried, &expected, &what);
+            }
         }
     }
 }
