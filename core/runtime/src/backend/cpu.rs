@@ -15,6 +15,7 @@ mod broadcast;
 mod buffer;
 mod canvas;
 mod channels;
+mod conversions;
 mod convolution;
 mod cost;
 mod direct;
@@ -56,11 +57,11 @@ pub use cost::ConvolutionForms;
 pub use isa::Isa;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use blocked::{Blocked, Maps};
 use buffer::{Buffer, Pool};
 use canvas::BlockedCanvas;
+use conversions::Conversions;
 use filters::Filters;
 use switches::Switches;
 
@@ -78,7 +79,7 @@ pub struct CpuBackend {
     pool: Pool,
     bytes: Pool<u8>,
     plain: PlainBackend,
-    conversions: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    conversions: Conversions,
 }
 
 impl Default for CpuBackend {
@@ -102,7 +103,7 @@ impl CpuBackend {
             pool: Pool::default(),
             bytes: Pool::default(),
             plain: PlainBackend::new(),
-            conversions: Arc::default(),
+            conversions: Conversions::default(),
         }
     }
 
@@ -119,7 +120,7 @@ impl CpuBackend {
 
     /// Counts the calls of kernels that ran on the plain backend, by the kernel's name.
     pub fn conversions(&self) -> BTreeMap<&'static str, u64> {
-        self.conversions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.conversions.counts()
     }
 
     /// Lends room for a result.
@@ -133,25 +134,6 @@ impl CpuBackend {
             }
             _ => Err(incompatible(kernel, "a result that fits the address space", &maps.shape())),
         }
-    }
-
-    /// Runs a kernel on the plain backend.
-    fn plainly<T>(
-        &self,
-        kernel: &'static str,
-        operands: &[&Tensor],
-        run: impl FnOnce(&PlainBackend, &[&Tensor]) -> Computed<T>,
-    ) -> Computed<T> {
-        let lies_here = |tensor: &Tensor| {
-            Blocked::behind(tensor).is_some() || Switches::behind(tensor).is_some()
-        };
-        if operands.iter().any(|operand| lies_here(operand)) {
-            let mut counts = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
-            *counts.entry(kernel).or_insert(0) += 1;
-        }
-        let hosted: Vec<Tensor> =
-            operands.iter().map(|operand| operand.to_host()).collect::<Computed<_>>()?;
-        run(&self.plain, &hosted.iter().collect::<Vec<_>>())
     }
 }
 

@@ -306,7 +306,9 @@ impl Form {
                 let images = Images { values, supports: &supports, bias, epilogue, pitch };
                 let dense = |images: &Images<'_>, output: &mut [f32]| match blocks {
                     Blocks::Phases(phases) => {
-                        phases.iter().for_each(|phase| phase.run(images, output));
+                        for phase in phases {
+                            phase.run(images, output);
+                        }
                         Ok(())
                     }
                     Blocks::Tiles(tiled) => tiled.run(images, output),
