@@ -88,11 +88,11 @@ pub(super) fn reduce(
     spots: &Spots,
     first: usize,
 ) -> Result<Vec<Values>, HostError> {
+    if reduction == Reduction::None {
+        return Ok(vec![values_of(captured.on_host()?)?]);
+    }
     let shape = captured.shape();
-    let [_, channels, _, width] = match reduction {
-        Reduction::None => return Ok(vec![values_of(captured.on_host()?)?]),
-        _ => maps_of(shape, value)?,
-    };
+    let [_, channels, _, width] = maps_of(shape, value)?;
     if source(shape, reduction, spots) == Source::Peaks {
         let peaks = captured.peaks()?;
         refuse_nan(peaks.values.values()?, channels, value, first)?;

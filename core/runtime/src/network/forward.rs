@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::fusion::Follower;
 use super::joining::Joints;
 use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, ValueId};
-use crate::{Backend, BackendError, Keep, LayerError, Record, Shape, Tensor};
+use crate::{Awake, Backend, BackendError, Keep, LayerError, Record, Shape, Tensor};
 
 /// What a forward pass is asked for.
 #[derive(Clone, Debug, Default)]
@@ -126,21 +126,17 @@ impl Network {
         request: &ForwardRequest<'_>,
         watch: &mut dyn FnMut(Option<&Node>),
     ) -> Result<Trace, NetworkError> {
-        let batch = self.check_inputs(inputs)?;
-        self.check_interventions(request, batch)?;
-        let needed = self.needed(request.captures);
-        let _awake = backend.keep_awake();
-        let mut pass = Pass::start(self, backend, request, &needed, inputs, batch)?;
-        for &id in &needed {
+        let (mut pass, needed) = Pass::start(self, backend, request, inputs)?;
+        for id in needed {
             watch(Some(self.node(id)));
             pass.step(id)?;
         }
         watch(None);
         // What is left was captured: everything else lost its last reader.
-        let values = pass.live;
+        let Pass { batch, live: values, records, .. } = pass;
         let is_shared = |id: &ValueId| self.value(*id).extent == Extent::Shared;
         let shared = values.keys().copied().filter(is_shared).collect();
-        Ok(Trace { batch, values, shared, records: Arc::new(pass.records), rows: None })
+        Ok(Trace { batch, values, shared, records: Arc::new(records), rows: None })
     }
 
     fn check_inputs(&self, inputs: &[Tensor]) -> Result<usize, NetworkError> {
@@ -184,6 +180,7 @@ struct Pass<'a> {
     network: &'a Network,
     backend: &'a dyn Backend,
     request: &'a ForwardRequest<'a>,
+    batch: usize,
     /// How many readers of each value are still to come, captures among them.
     uses: BTreeMap<ValueId, usize>,
     /// The values that somebody still needs.
@@ -193,17 +190,22 @@ struct Pass<'a> {
     ready: BTreeMap<NodeId, Tensor>,
     joints: Joints,
     records: BTreeMap<NodeId, Record>,
+    /// Threads that wait for the next layer.
+    _awake: Option<Awake>,
 }
 
 impl<'a> Pass<'a> {
+    /// Makes everything ready for the layers that the captures need, which are listed in the order
+    /// in which they run.
     fn start(
         network: &'a Network,
         backend: &'a dyn Backend,
         request: &'a ForwardRequest<'a>,
-        needed: &BTreeSet<NodeId>,
         inputs: &[Tensor],
-        batch: usize,
-    ) -> Result<Self, NetworkError> {
+    ) -> Result<(Self, BTreeSet<NodeId>), NetworkError> {
+        let batch = network.check_inputs(inputs)?;
+        network.check_interventions(request, batch)?;
+        let needed = network.needed(request.captures);
         let mut uses = BTreeMap::new();
         let readers = needed.iter().flat_map(|&node| &network.node(node).inputs);
         for &id in readers.chain(request.captures) {
@@ -219,10 +221,22 @@ impl<'a> Pass<'a> {
             let tensor = backend.upload(tensor).map_err(|e| network.at(id, e))?;
             live.insert(id, network.edited(backend, id, tensor, request.interventions)?);
         }
-        let followers = network.followers(needed, &uses, request);
-        let joints = Joints::new(network, needed, &uses, &followers, request, batch);
-        let (ready, records) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { network, backend, request, uses, live, followers, ready, joints, records })
+        let followers = network.followers(&needed, &uses, request);
+        let joints = Joints::new(network, &needed, &uses, &followers, request);
+        let pass = Self {
+            network,
+            backend,
+            request,
+            batch,
+            uses,
+            live,
+            followers,
+            ready: BTreeMap::new(),
+            joints,
+            records: BTreeMap::new(),
+            _awake: backend.keep_awake(),
+        };
+        Ok((pass, needed))
     }
 
     /// Computes one layer, and drops what nobody needs any more.
@@ -266,7 +280,8 @@ impl<'a> Pass<'a> {
             self.live.get(id).ok_or_else(|| NetworkError::NotRecorded { name: name() })
         };
         let operands = node.inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        if let Some(filled) = self.joints.fill(self.network, self.backend, id, &operands) {
+        let (network, backend, batch) = (self.network, self.backend, self.batch);
+        if let Some(filled) = self.joints.fill(network, backend, batch, id, &operands) {
             return filled.map(|()| None).map_err(failed);
         }
         if let Some(&Follower { node: follower, epilogue }) = self.followers.get(&id)

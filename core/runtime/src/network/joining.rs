@@ -1,5 +1,6 @@
 //! Which layers write straight into the maps that a later one joins.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fusion::Follower;
@@ -9,7 +10,6 @@ use crate::{Backend, Canvas, Epilogue, Keep, LayerError, Tensor};
 /// Maps that are joined while they are made.
 #[derive(Default)]
 pub(super) struct Joints {
-    batch: usize,
     shares: BTreeMap<NodeId, Share>,
     /// What layers that join maps have of them so far.
     open: BTreeMap<NodeId, Joint>,
@@ -43,7 +43,6 @@ impl Joints {
         uses: &BTreeMap<ValueId, usize>,
         followers: &BTreeMap<NodeId, Follower>,
         request: &ForwardRequest<'_>,
-        batch: usize,
     ) -> Self {
         let mut shares = BTreeMap::new();
         if request.keep != Keep::Output {
@@ -69,7 +68,7 @@ impl Joints {
                 first += channels;
             }
         }
-        Self { batch, shares, open: BTreeMap::new() }
+        Self { shares, open: BTreeMap::new() }
     }
 
     /// Says whether a value was made, and is nowhere but among others.
@@ -82,20 +81,21 @@ impl Joints {
         &mut self,
         network: &Network,
         backend: &dyn Backend,
+        batch: usize,
         id: NodeId,
         operands: &[&Tensor],
     ) -> Option<Result<(), LayerError>> {
         let Share { into, first, value, epilogue } = self.shares.remove(&id)?;
-        if !self.open.contains_key(&into) {
-            let shape = network.value(network.node(into).output).shape.with_batch(self.batch);
-            match backend.canvas(&shape, &parts(network, into)?) {
-                Ok(canvas) => {
-                    self.open.insert(into, Joint { canvas: canvas?, values: BTreeSet::new() })
+        let joint = match self.open.entry(into) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(empty) => {
+                let shape = network.value(network.node(into).output).shape.with_batch(batch);
+                match backend.canvas(&shape, &parts(network, into)?) {
+                    Ok(canvas) => empty.insert(Joint { canvas: canvas?, values: BTreeSet::new() }),
+                    Err(error) => return Some(Err(error.into())),
                 }
-                Err(error) => return Some(Err(error.into())),
-            };
-        }
-        let joint = self.open.get_mut(&into)?;
+            }
+        };
         let layer = &network.node(id).layer;
         let filled = layer.forward_into(backend, operands, epilogue, &mut *joint.canvas, first)?;
         joint.values.insert(value);
@@ -170,7 +170,7 @@ mod tests {
             *uses.entry(id).or_insert(0) += 1;
         }
         let followers = network.followers(&needed, &uses, &request);
-        Joints::new(network, &needed, &uses, &followers, &request, 2)
+        Joints::new(network, &needed, &uses, &followers, &request)
     }
 
     #[test]
@@ -200,12 +200,12 @@ mod tests {
         let [a, relu, b] = ["a", "relu", "b"].map(|name| node(&network, name));
         let mut fresh = joints(&network, &[], None, Keep::Output);
         let backend = PlainBackend::new();
-        assert!(fresh.fill(&network, &CpuBackend::new(), relu, &[&images]).is_none());
-        fresh.fill(&network, &CpuBackend::new(), a, &[&images]).unwrap().unwrap();
+        assert!(fresh.fill(&network, &CpuBackend::new(), 2, relu, &[&images]).is_none());
+        fresh.fill(&network, &CpuBackend::new(), 2, a, &[&images]).unwrap().unwrap();
         assert!(fresh.hold(value(&network, "relu")) && !fresh.hold(value(&network, "b")));
         // A backend without such maps joins afterwards.
         let mut plain = joints(&network, &[], None, Keep::Output);
-        assert!(plain.fill(&network, &backend, b, &[&images]).is_none());
+        assert!(plain.fill(&network, &backend, 2, b, &[&images]).is_none());
         let joined = node(&network, "joined");
         assert!(plain.finish(&network, joined, &BTreeMap::new()).is_none());
     }

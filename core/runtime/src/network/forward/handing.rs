@@ -18,15 +18,12 @@ impl Network {
         request: &ForwardRequest<'_>,
         take: &mut dyn FnMut(ValueId, &Tensor) -> Result<(), E>,
     ) -> Result<(), E> {
-        let batch = self.check_inputs(inputs)?;
-        self.check_interventions(request, batch)?;
-        let needed = self.needed(request.captures);
-        let mut pass = Pass::start(self, backend, request, &needed, inputs, batch)?;
+        let (mut pass, needed) = Pass::start(self, backend, request, inputs)?;
         let given: Vec<ValueId> = pass.live.keys().copied().collect();
         for id in given {
             pass.hand_out(id, take)?;
         }
-        for &id in &needed {
+        for id in needed {
             pass.step(id)?;
             pass.hand_out(self.node(id).output, take)?;
         }
