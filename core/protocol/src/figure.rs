@@ -1,6 +1,10 @@
 //! Figures, described as data that refer to arrays by name. `report` draws them.
 
+mod maps;
+
 use serde::{Deserialize, Serialize};
+
+pub use maps::{CellPlaces, ClassName, MapRow, Maps, Mark, Panel, PanelContent};
 
 /// A figure: what it shows, and the words around it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ pub enum FigureContent {
     Picture(Picture),
     /// Blocks of small pictures side by side, such as projections beside patches.
     Grid(Grid),
+    /// Rows of panels of one picture each, such as maps of what covering a place does.
+    Maps(Maps),
     /// A table of the findings, drawn.
     Table(TableFigure),
 }

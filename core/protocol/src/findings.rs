@@ -1,6 +1,7 @@
 //! What an analysis found.
 
 mod accept;
+mod content;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

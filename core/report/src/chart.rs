@@ -39,6 +39,10 @@ pub(crate) trait Plan {
 pub(crate) fn plan<'a>(scene: &Scene<'a>) -> Result<Box<dyn Plan + 'a>, ReportError> {
     Ok(match &scene.figure.content {
         FigureContent::Grid(grid) => Box::new(grid::GridPlan::new(scene, grid)?),
+        FigureContent::Maps(_) => {
+            let reason = "maps are not drawn yet".to_owned();
+            return Err(ReportError::Drawing { figure: scene.figure.name.clone(), reason });
+        }
         FigureContent::Picture(picture) => Box::new(picture::PicturePlan::new(scene, picture)?),
         FigureContent::Table(table) => Box::new(table::TablePlan::new(scene, table)?),
     })

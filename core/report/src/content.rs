@@ -234,7 +234,7 @@ impl<'a> Builder<'a, '_> {
         let file = format!("figures/{number:0digits$}-{name}.svg", digits = self.digits);
         let table = match &figure.content {
             FigureKind::Table(shown) => findings.table(&shown.table),
-            FigureKind::Grid(_) | FigureKind::Picture(_) => None,
+            FigureKind::Grid(_) | FigureKind::Maps(_) | FigureKind::Picture(_) => None,
         };
         Ok(FigureContent { result, figure, caption, number, file, drawn, table })
     }

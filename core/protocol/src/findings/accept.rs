@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use super::Findings;
-use crate::figure::{Colours, FigureContent, Source};
-use crate::{Array, Figure, Table, Values};
+use super::content::check_content;
+use crate::{Array, Figure, Table};
 
 /// A result that findings do not take.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -136,7 +136,7 @@ impl Findings {
     pub fn add_figure(&mut self, figure: Figure) -> Result<(), FindingsError> {
         let name = &figure.name;
         check_name("figure", name, self.figure(name).is_some())?;
-        self.check_content(&figure.content)
+        check_content(self, &figure.content)
             .map_err(|problem| FindingsError::WrongFigure { name: name.clone(), problem })?;
         self.figures.push(figure);
         Ok(())
@@ -168,68 +168,6 @@ impl Findings {
             self.notes.push(note);
         }
         Ok(())
-    }
-
-    fn check_content(&self, content: &FigureContent) -> Result<(), String> {
-        match content {
-            FigureContent::Picture(picture) => self.check_source(&picture.source, &picture.colours),
-            FigureContent::Grid(grid) => {
-                for block in grid.groups.iter().flat_map(|group| &group.blocks) {
-                    if block.columns == 0 {
-                        return Err(format!("block `{}` has no columns", block.label));
-                    }
-                    for tile in &block.tiles {
-                        self.check_source(&tile.source, &block.colours)?;
-                    }
-                }
-                Ok(())
-            }
-            FigureContent::Table(figure) => match self.table(&figure.table) {
-                Some(_) => Ok(()),
-                None => Err(format!("there is no table `{}`", figure.table)),
-            },
-        }
-    }
-
-    fn check_source(&self, source: &Source, colours: &Colours) -> Result<(), String> {
-        let Source { array: name, index } = source;
-        let array = self.array(name).ok_or_else(|| format!("there is no array `{name}`"))?;
-        let shape = array.values.shape();
-        let is_inside = index.len() <= shape.len()
-            && index.iter().zip(shape).all(|(&place, &extent)| place < extent);
-        if !is_inside {
-            return Err(format!("`{name}` of shape {shape:?} has no part {index:?}"));
-        }
-        let channels = match shape[index.len()..] {
-            [height, width] if height * width > 0 => 1,
-            [channels @ (1 | 3), height, width] if height * width > 0 => channels,
-            ref part => {
-                return Err(format!(
-                    "`{name}` at {index:?} has shape {part:?}; a picture is [row, column] or \
-                     [channel, row, column] with one or three channels"
-                ));
-            }
-        };
-        let are_indices = matches!(array.values, Values::U32(_));
-        match *colours {
-            Colours::Photograph if are_indices => {
-                Err(format!("`{name}` is no photograph: its values are indices"))
-            }
-            Colours::Signed { .. } | Colours::Viridis { .. } if channels != 1 => {
-                Err(format!("`{name}` has {channels} channels; this colour map takes one"))
-            }
-            Colours::AroundGrey { limit } | Colours::Signed { limit }
-                if !(limit.is_finite() && limit >= 0.0) =>
-            {
-                Err(format!("the colours of `{name}` end at {limit}"))
-            }
-            Colours::Viridis { low, high }
-                if !(low.is_finite() && high.is_finite() && low <= high) =>
-            {
-                Err(format!("the colours of `{name}` go from {low} to {high}"))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
