@@ -290,9 +290,12 @@ typedef CsStatus (*CsSink)(void *user, uint64_t first, uint64_t count, const CsT
  *   I            {"kind": "occlude", "region": {"top": 0, "left": 0, "height": 8, "width": 8}, "fill": F}
  *              | {"kind": "replace", "layer": N, "channels": [0, 3], "with": F}
  *              | {"kind": "bypass", "layer": N}
- *   F            a number, or a list of one number per channel, in units of what is replaced
- *   capture      {"value": N, "reduction": R}; R = {"kind": K}, K one of "none", "sum", "mean", "norm",
- *                "count_positive", "softmax", "argmax" (CS_U32),
+ *   F            a number, a list of one number per channel, in units of what is replaced, or {"image": 1}: what
+ *                that image of the call has in the same place of the network's input
+ *   capture      {"value": N, "reduction": R, "channels": [5, 2]}; without "channels", all are handed back; they
+ *                are chosen before maps are reduced, but behind "softmax"; "argmax" is over all.
+ *                R = {"kind": K}, K one of "none", "sum", "mean", "norm", "count_positive", "softmax",
+ *                "argmax" (CS_U32),
  *              | {"kind": "strongest", "k": 9, "disjoint": "none" | "receptive_field"}: two tensors, values
  *                [case, channel, k] and positions (CS_U32) [case, channel, k, 2] as row, column
  *   start        {"image": 0, "value": N, "channel": 3, "position": [row, column], "amount": A}, with

@@ -1,8 +1,11 @@
 //! The verb `observe`: forward passes with interventions, in batches that fit the memory.
 
 mod captured;
+mod fills;
 mod reduce;
 mod spots;
+
+use std::ops::Range;
 
 use captured::Captured;
 use convscope_protocol::observe::{Capture, Case, Reduction};
@@ -10,6 +13,7 @@ use convscope_protocol::{Disjoint, Values};
 use convscope_runtime::network::{Extent, ForwardRequest, Intervention, ValueId};
 use convscope_runtime::{Keep, Network, Tensor};
 
+pub(crate) use fills::Fills;
 pub(crate) use reduce::maps_of;
 use reduce::{Source, reduce, source};
 use spots::Spots;
@@ -42,6 +46,13 @@ impl Cases<'_> {
         }
     }
 
+    fn listed(&self) -> &[Case] {
+        match self {
+            Self::EachImage => &[],
+            Self::Listed(cases) => cases,
+        }
+    }
+
     fn image(&self, index: usize) -> usize {
         match self {
             Self::EachImage => index,
@@ -55,6 +66,8 @@ struct Plan {
     name: String,
     value: ValueId,
     reduction: Reduction,
+    /// What is handed back; everything without.
+    channels: Option<Vec<usize>>,
     spots: Spots,
 }
 
@@ -74,10 +87,12 @@ pub(crate) fn observe(
     let network = engine.network;
     let input = engine.image_input()?;
     let plans = plan(engine, input, captures)?;
-    check(engine, input, images, cases)?;
+    let fills = Fills::load(engine, input, images, cases.listed())?;
+    check(engine, input, images, cases, &fills)?;
     let wanted: Vec<ValueId> = plans.iter().map(|plan| plan.value).collect();
     let each = cost(network, &plans);
-    let at_once = items_at_once("one image", each, engine.memory, engine.threads())?;
+    let memory = engine.memory.saturating_sub(fills.bytes());
+    let at_once = items_at_once("one image", each, memory, engine.threads())?;
     let count = cases.count(images.len());
     let mut rows = Rows::new(engine, images);
     let mut first = 0;
@@ -85,7 +100,7 @@ pub(crate) fn observe(
         engine.check_cancelled()?;
         let batch = at_once.min(count - first);
         let numbers: Vec<usize> = (first..first + batch).map(|index| cases.image(index)).collect();
-        let interventions = interventions(engine, input, cases, first, batch)?;
+        let interventions = interventions(engine, input, cases, &fills, first..first + batch)?;
         let results = engine.compute(|| {
             let inputs = [rows.load(&numbers)?];
             let request = ForwardRequest {
@@ -98,8 +113,7 @@ pub(crate) fn observe(
                 let mut captured = Captured::new(engine.backend, value);
                 let of_plans = plans.iter().zip(&mut results);
                 for (plan, results) in of_plans.filter(|(plan, _)| plan.value == id) {
-                    let Plan { name, reduction, spots, .. } = plan;
-                    *results = reduce(&mut captured, name, *reduction, spots, first)?;
+                    *results = reduce(&mut captured, plan, first)?;
                 }
                 Ok::<_, HostError>(())
             };
@@ -116,11 +130,12 @@ pub(crate) fn observe(
 /// read, and as what becomes of it.
 fn cost(network: &Network, plans: &[Plan]) -> u64 {
     let wanted: Vec<ValueId> = plans.iter().map(|plan| plan.value).collect();
-    let shape = |plan: &Plan| &network.value(plan.value).shape;
     let read: u64 = plans
         .iter()
-        .filter(|plan| source(shape(plan), plan.reduction, &plan.spots) == Source::Values)
-        .map(|plan| bytes_of(shape(plan)))
+        .map(|plan| match source(&network.value(plan.value).shape, plan) {
+            Source::Peaks => 0,
+            Source::Values(shape) => bytes_of(&shape),
+        })
         .sum();
     Cost::of_handing(network, &wanted).forward.saturating_add(2 * read)
 }
@@ -157,9 +172,33 @@ fn plan(engine: &Engine<'_>, input: ValueId, captures: &[Capture]) -> Result<Vec
             _ => Disjoint::None,
         };
         let spots = Spots::of(network, value, input, disjoint);
-        plans.push(Plan { name, value, reduction: capture.reduction, spots });
+        let channels = capture.channels.clone();
+        check_channels(network, value, capture)?;
+        plans.push(Plan { name, value, reduction: capture.reduction, channels, spots });
     }
     Ok(plans)
+}
+
+/// Checks the channels that a capture chooses.
+fn check_channels(network: &Network, value: ValueId, capture: &Capture) -> Result<(), HostError> {
+    let Some(channels) = &capture.channels else { return Ok(()) };
+    let refuse = |reason: String| {
+        let what = format!("capture {}", network.name_of(value));
+        Err(HostError::Request { what, reason })
+    };
+    if capture.reduction == Reduction::Argmax {
+        return refuse("an argmax is over all channels".to_owned());
+    }
+    if channels.is_empty() {
+        return refuse("no channel is chosen".to_owned());
+    }
+    for (place, &channel) in channels.iter().enumerate() {
+        translate::check_channel(&capture.value, &network.value(value).shape, channel)?;
+        if channels[..place].contains(&channel) {
+            return refuse(format!("channel {channel} is chosen twice"));
+        }
+    }
+    Ok(())
 }
 
 /// Checks every case before the first runs.
@@ -168,9 +207,9 @@ fn check(
     input: ValueId,
     images: &dyn ImageSource,
     cases: Cases<'_>,
+    fills: &Fills,
 ) -> Result<(), HostError> {
-    let Cases::Listed(cases) = cases else { return Ok(()) };
-    for (index, case) in cases.iter().enumerate() {
+    for (index, case) in cases.listed().iter().enumerate() {
         if case.image >= images.len() {
             return Err(HostError::Request {
                 what: format!("case {index}"),
@@ -178,7 +217,7 @@ fn check(
             });
         }
         for change in &case.interventions {
-            translate::intervention(engine.network, input, change, 0)?;
+            translate::intervention(engine.network, input, change, fills, 0)?;
         }
     }
     Ok(())
@@ -188,14 +227,14 @@ fn interventions(
     engine: &Engine<'_>,
     input: ValueId,
     cases: Cases<'_>,
-    first: usize,
-    batch: usize,
+    fills: &Fills,
+    batch: Range<usize>,
 ) -> Result<Vec<Intervention>, HostError> {
     let Cases::Listed(cases) = cases else { return Ok(Vec::new()) };
     let mut result = Vec::new();
-    for (row, case) in cases[first..first + batch].iter().enumerate() {
+    for (row, case) in cases[batch].iter().enumerate() {
         for change in &case.interventions {
-            result.push(translate::intervention(engine.network, input, change, row)?);
+            result.push(translate::intervention(engine.network, input, change, fills, row)?);
         }
     }
     Ok(result)

@@ -38,7 +38,7 @@ impl Session {
             Some(value) => model.network().name_of(value).to_owned(),
             None => model.description().score.clone(),
         };
-        let captures = [Capture { value: value.clone(), reduction: Reduction::None }];
+        let captures = [Capture::new(value.clone(), Reduction::None)];
         let mut predictions = Vec::with_capacity(images.len());
         let mut all_sum_to_1 = true;
         observe(&engine, &dataset, Cases::EachImage, &captures, &mut |first, count, arrays| {

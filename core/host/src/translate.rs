@@ -6,6 +6,7 @@ use convscope_runtime::rule::{self, BackwardRule};
 use convscope_runtime::{Composite, LayerKind, Network, Region, Selector, Shape};
 
 use crate::HostError;
+use crate::observe::Fills;
 
 /// Finds a value by any of its names.
 ///
@@ -59,7 +60,8 @@ fn unknown_kind(name: &str) -> HostError {
     }
 }
 
-/// Translates an intervention on the image in `row` of a batch.
+/// Translates an intervention on the image in `row` of a batch; `fills` holds the images that it
+/// may fill with.
 ///
 /// # Errors
 /// Fails when a name is unknown or a number does not fit.
@@ -67,6 +69,7 @@ pub(crate) fn intervention(
     network: &Network,
     input: ValueId,
     intervention: &protocol::Intervention,
+    fills: &Fills,
     row: usize,
 ) -> Result<Intervention, HostError> {
     let edit = match intervention {
@@ -77,7 +80,12 @@ pub(crate) fn intervention(
             };
             // Clipped first: sizes from outside are not to be multiplied.
             let region = clipped(*region, [height, width]);
-            Edit::Occlude { value: input, region, fill: filled("occlude", fill, channels)? }
+            let fill = match fill {
+                Fill::Image { image } => fills.part(*image, 0..channels, region)?,
+                Fill::Number(number) => vec![*number; channels],
+                Fill::PerChannel(numbers) => per_channel("occlude", numbers, channels)?,
+            };
+            Edit::Occlude { value: input, region, fill }
         }
         protocol::Intervention::Replace { layer, channels, with } => {
             let value = value(network, layer)?;
@@ -85,7 +93,19 @@ pub(crate) fn intervention(
             for &channel in channels {
                 check_channel(layer, shape, channel)?;
             }
-            let with = filled("replace", with, channels.len())?;
+            let with = match (with, shape.as_maps()) {
+                (Fill::Image { image }, Some([_, _, height, width])) if value == input => {
+                    let whole = Region::whole([height, width]);
+                    fills.part(*image, channels.iter().copied(), whole)?
+                }
+                (Fill::Image { .. }, _) => {
+                    let input = network.name_of(input);
+                    let reason = format!("an image has channels of {input}, not of {layer}");
+                    return Err(request("replace", reason));
+                }
+                (Fill::Number(number), _) => vec![*number; channels.len()],
+                (Fill::PerChannel(numbers), _) => per_channel("replace", numbers, channels.len())?,
+            };
             Edit::Replace { value, channels: channels.clone(), with }
         }
         protocol::Intervention::Bypass { layer } => {
@@ -129,15 +149,12 @@ fn clipped(region: protocol::Region, size: [usize; 2]) -> Region {
     .clipped(size)
 }
 
-fn filled(what: &str, fill: &Fill, channels: usize) -> Result<Vec<f32>, HostError> {
-    match fill {
-        Fill::Number(number) => Ok(vec![*number; channels]),
-        Fill::PerChannel(numbers) if numbers.len() == channels => Ok(numbers.clone()),
-        Fill::PerChannel(numbers) => Err(request(
-            what,
-            format!("{} numbers were given for {channels} channels", numbers.len()),
-        )),
+fn per_channel(what: &str, numbers: &[f32], channels: usize) -> Result<Vec<f32>, HostError> {
+    if numbers.len() == channels {
+        return Ok(numbers.to_vec());
     }
+    let reason = format!("{} numbers were given for {channels} channels", numbers.len());
+    Err(request(what, reason))
 }
 
 fn request(what: &str, reason: String) -> HostError {

@@ -56,12 +56,17 @@ pub enum Intervention {
 
 /// Numbers that replace others, in units of the value they replace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Fill {
     /// The same everywhere.
     Number(f32),
     /// One number per channel that is replaced.
     PerChannel(Vec<f32>),
+    /// What another image has in the same place of the network's input.
+    Image {
+        /// Index among the images given to the call.
+        image: usize,
+    },
 }
 
 /// A value to keep, whole or reduced.
@@ -73,6 +78,23 @@ pub struct Capture {
     /// How it is reduced.
     #[serde(default)]
     pub reduction: Reduction,
+    /// The channels that are handed back, each once, in this order; all without. They are chosen
+    /// before maps are reduced, but behind a softmax; an argmax is over all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<usize>>,
+}
+
+impl Capture {
+    /// Captures all channels of a value.
+    pub fn new(value: impl Into<String>, reduction: Reduction) -> Self {
+        Self { value: value.into(), reduction, channels: None }
+    }
+
+    /// Hands back these channels only.
+    #[must_use]
+    pub fn of_channels(self, channels: impl Into<Vec<usize>>) -> Self {
+        Self { channels: Some(channels.into()), ..self }
+    }
 }
 
 /// How a captured value `[case, channel, row, column]` is reduced; features `[case, channel]` count
@@ -123,4 +145,37 @@ pub enum Disjoint {
     None,
     /// Their receptive fields: no two share a pixel.
     ReceptiveField,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fills_are_a_number_numbers_or_an_image() {
+        for (json, fill) in [
+            ("0.5", Fill::Number(0.5)),
+            ("[0.5,1.0]", Fill::PerChannel(vec![0.5, 1.0])),
+            (r#"{"image":3}"#, Fill::Image { image: 3 }),
+        ] {
+            assert_eq!(serde_json::to_string(&fill).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Fill>(json).unwrap(), fill);
+        }
+        for json in [r#"{"image":3,"row":1}"#, r#"{"picture":3}"#, r#"{"image":-1}"#, "{}"] {
+            let error = serde_json::from_str::<Fill>(json).unwrap_err().to_string();
+            assert_eq!(error, "data did not match any variant of untagged enum Fill");
+        }
+    }
+
+    #[test]
+    fn a_capture_says_its_channels_only_where_some_are_chosen() {
+        let all = Capture::new("fc", Reduction::Softmax);
+        let json = r#"{"value":"fc","reduction":{"kind":"softmax"}}"#;
+        assert_eq!(serde_json::to_string(&all).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Capture>(json).unwrap(), all);
+        let some = all.of_channels([7]);
+        let json = r#"{"value":"fc","reduction":{"kind":"softmax"},"channels":[7]}"#;
+        assert_eq!(serde_json::to_string(&some).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Capture>(json).unwrap(), some);
+    }
 }

@@ -48,7 +48,7 @@
 //!     fn run(&self, host: &Host<'_>, parameters: Parameters) -> Result<(), AnalysisError> {
 //!         let images = host.images("images")?;
 //!         let layer = parameters.layer.0;
-//!         let capture = Capture { value: layer.clone(), reduction: Reduction::Mean };
+//!         let capture = Capture::new(layer.clone(), Reduction::Mean);
 //!         let mut means: Vec<f32> = Vec::new();
 //!         // The host decides how many pictures fit into memory and calls back with so many.
 //!         host.model()?.observe(&images, &[], &[capture], |batch| {

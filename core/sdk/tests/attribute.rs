@@ -30,7 +30,7 @@ fn attributed(
 /// Scores of the images of a call, computed forward.
 fn scores(host: &Host<'_>, values: &ArrayD<f32>) -> Result<Vec<f32>, AnalysisError> {
     let images = host.images_from(values.clone())?;
-    let capture = Capture { value: "scores".into(), reduction: Reduction::None };
+    let capture = Capture::new("scores", Reduction::None);
     let mut scores = Vec::new();
     host.model()?.observe(&images, &[], &[capture], |batch| {
         scores.extend(batch.values(0)?.iter().copied());
@@ -106,7 +106,7 @@ fn a_projection_follows_the_switches_and_the_flipped_filters() {
         let composite = Composite::default().on_kind("rectifier", "rectify");
         let projection = &attributed(host, &[start], &composite, &[])?[0];
         let images = host.images("images")?;
-        let capture = Capture { value: "relu".into(), reduction: Reduction::None };
+        let capture = Capture::new("relu", Reduction::None);
         host.model()?.observe(&images.select(&[2])?, &[], &[capture], |batch| {
             let relu = batch.values(0)?;
             let mut best = [2, 2];

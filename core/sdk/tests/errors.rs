@@ -26,7 +26,7 @@ fn each_batch(
     sink: impl FnMut() -> Result<(), AnalysisError>,
 ) -> Result<(), AnalysisError> {
     let mut sink = sink;
-    let capture = Capture { value: "scores".into(), reduction: Reduction::None };
+    let capture = Capture::new("scores", Reduction::None);
     host.model()?.observe(&host.images("images")?, &[], &[capture], |_| sink())
 }
 

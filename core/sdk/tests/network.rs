@@ -21,7 +21,7 @@ fn a_third_channel_goes_forward_and_back() {
         let (model, images, input) = (host.model()?, host.images("images")?, colourful());
         assert_eq!(model.description().inputs[0].shape, [1, 3, 6, 6]);
         assert_eq!(model.parameter("conv", "weight")?[[2, 2, 0, 0]], THIRD_WEIGHT[2]);
-        let capture = Capture { value: "conv".into(), reduction: Reduction::None };
+        let capture = Capture::new("conv", Reduction::None);
         model.observe(&images, &[], &[capture], |batch| {
             let [x, y, z] = [0, 1, 2].map(|channel| input[[0, channel, 4, 5]]);
             let [a, b] = WEIGHT[2];
@@ -76,7 +76,7 @@ fn a_margin_makes_fields_hang_over_the_border_and_overlap() {
         let field = model.receptive_field("pool", Some([0, 2]))?;
         assert_eq!(field, Region { top: -1, left: 3, height: 4, width: 4 });
         let reduction = Reduction::Strongest { k: 36, disjoint: Disjoint::ReceptiveField };
-        let capture = Capture { value: "relu".into(), reduction };
+        let capture = Capture::new("relu", reduction);
         model.observe(&host.images("images")?, &[], &[capture], |batch| {
             let found = batch.values(0)?.iter().filter(|value| !value.is_nan()).count();
             assert!((3..=3 * 4).contains(&found), "{found} fields of 3 by 3 in three maps");

@@ -3,12 +3,12 @@
 use convscope_sdk::fake::{BIAS, CLASS_WEIGHT, WEIGHT};
 use convscope_sdk::protocol::{Capture, Case, Disjoint, Fill, Intervention, Reduction, Region};
 use convscope_sdk::{AnalysisError, Host};
-use ndarray::{ArrayD, s};
+use ndarray::{ArrayD, Axis, s};
 
 use crate::probe::{check, images};
 
 fn capture(value: &str, reduction: Reduction) -> Capture {
-    Capture { value: value.into(), reduction }
+    Capture::new(value, reduction)
 }
 
 /// Observes one capture of all cases, batch by batch, and joins it.
@@ -26,7 +26,7 @@ fn observed(
         Ok(())
     })?;
     let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
-    Ok(ndarray::stack(ndarray::Axis(0), &views)?)
+    Ok(ndarray::stack(Axis(0), &views)?)
 }
 
 #[test]
@@ -122,6 +122,71 @@ fn interventions_change_what_lies_behind_them() {
         assert_eq!(input[[0, 0, 0, 3]], images(2)[[1, 0, 0, 3]]);
         assert!(relu.slice(s![1, 2, .., ..]).iter().all(|value| *value == 5.0));
         assert_eq!(relu.slice(s![2, .., .., ..]), conv.slice(s![2, .., .., ..]));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_fill_from_an_image_puts_its_pixels_in_the_same_place() {
+    check(|host, _| {
+        let region = Region { top: 4, left: -1, height: 5, width: 3 };
+        let fill = Fill::Image { image: 2 };
+        let occlude = Intervention::Occlude { region, fill: fill.clone() };
+        let replace = |layer: &str| Intervention::Replace {
+            layer: layer.into(),
+            channels: vec![1],
+            with: fill.clone(),
+        };
+        let case = |intervention| Case { image: 0, interventions: vec![intervention] };
+        let cases = [case(occlude), case(replace("input"))];
+        let input = observed(host, &cases, "input", Reduction::None)?;
+        let images = images(3);
+        for ((channel, row, column), _) in images.slice(s![0, .., .., ..]).indexed_iter() {
+            let covered = if row >= 4 && column < 2 { 2 } else { 0 };
+            assert_eq!(input[[0, channel, row, column]], images[[covered, channel, row, column]]);
+            let replaced = 2 * channel;
+            assert_eq!(input[[1, channel, row, column]], images[[replaced, channel, row, column]]);
+        }
+        let reason =
+            |case| observed(host, &[case], "conv", Reduction::None).unwrap_err().to_string();
+        let beyond = Intervention::Occlude { region, fill: Fill::Image { image: 3 } };
+        assert_eq!(reason(case(beyond)), "image 3 of 3 images");
+        assert_eq!(
+            reason(case(replace("relu"))),
+            "an image has channels of `input`, not of `relu`"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn channels_are_handed_back_alone_and_in_order() {
+    check(|host, _| {
+        let images = host.images("images")?;
+        let model = host.model()?;
+        for (value, reduction) in [
+            ("conv", Reduction::None),
+            ("conv", Reduction::Sum),
+            ("scores", Reduction::Softmax),
+            ("relu", Reduction::Strongest { k: 2, disjoint: Disjoint::None }),
+        ] {
+            let captures =
+                [capture(value, reduction), capture(value, reduction).of_channels([2, 0])];
+            model.observe(&images, &[], &captures, |batch| {
+                let chosen = batch.values(0)?.select(Axis(1), &[2, 0]);
+                assert_eq!(batch.values(1)?, chosen);
+                Ok(())
+            })?;
+        }
+        let reason = |reduction, channels: &[usize]| {
+            let captures = [capture("scores", reduction).of_channels(channels)];
+            model.observe(&images, &[], &captures, |_| Ok(())).unwrap_err().to_string()
+        };
+        assert_eq!(reason(Reduction::None, &[4]), "`scores` has no channel 4; there are 4");
+        assert_eq!(reason(Reduction::None, &[1, 1]), "`scores`: channel 1 is chosen twice");
+        let chosen = "`scores`: channels are chosen, at least one, and not of an argmax";
+        assert_eq!(reason(Reduction::Argmax, &[1]), chosen);
+        assert_eq!(reason(Reduction::Sum, &[]), chosen);
         Ok(())
     });
 }

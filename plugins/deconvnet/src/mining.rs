@@ -119,7 +119,7 @@ pub(crate) fn mine(
     let captures: Vec<Capture> = layers
         .iter()
         .flat_map(|layer| {
-            let capture = |reduction| Capture { value: layer.name.clone(), reduction };
+            let capture = |reduction| Capture::new(layer.name.clone(), reduction);
             [capture(strongest), capture(Reduction::CountPositive)]
         })
         .collect();

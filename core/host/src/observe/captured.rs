@@ -1,5 +1,7 @@
 //! One captured value, which several reductions may read.
 
+use std::borrow::Cow;
+
 use convscope_runtime::{Backend, Peaks, Shape, Tensor};
 
 use crate::HostError;
@@ -32,6 +34,29 @@ impl<'a> Captured<'a> {
         })
     }
 
+    /// Returns some channels of the value, which must exist, as they lie on the host; all of them
+    /// without a choice.
+    pub(super) fn channels(
+        &mut self,
+        channels: Option<&[usize]>,
+    ) -> Result<Cow<'_, Tensor>, HostError> {
+        let Some(channels) = channels else { return Ok(Cow::Borrowed(self.on_host()?)) };
+        let source = self.host.as_ref().unwrap_or(self.tensor);
+        // Only what is asked for is brought to the host.
+        let parts: Vec<Tensor> = channels
+            .iter()
+            .map(|&channel| Ok(self.backend.slice(source, 1, channel, 1)?))
+            .collect::<Result<_, HostError>>()?;
+        let chosen = match parts.as_slice() {
+            [one] => one.to_host()?,
+            many => {
+                let many: Vec<&Tensor> = many.iter().collect();
+                self.backend.concatenation(&many, 1)?.to_host()?
+            }
+        };
+        Ok(Cow::Owned(chosen))
+    }
+
     /// Returns the strongest cell of every map, on the host.
     pub(super) fn peaks(&mut self) -> Result<&Peaks, HostError> {
         Ok(match &mut self.peaks {
@@ -53,6 +78,27 @@ mod tests {
     use convscope_runtime::CpuBackend;
 
     use super::*;
+
+    #[test]
+    fn channels_are_handed_back_in_the_order_asked_for() {
+        let backend = CpuBackend::new();
+        for (shape, each) in [(vec![2, 3, 4, 5], 20), (vec![2, 3], 1), (vec![2, 3, 7], 7)] {
+            let values: Vec<f32> = (0..6 * each).map(|v| v as f32).collect();
+            let host = Tensor::new(shape.as_slice(), values.clone()).unwrap();
+            let tensor = backend.upload(&host).unwrap();
+            let mut captured = Captured::new(&backend, &tensor);
+            for wanted in [&[1][..], &[2, 0], &[0, 1, 2]] {
+                let expected: Vec<f32> = [0, 3]
+                    .iter()
+                    .flat_map(|case| wanted.iter().map(move |channel| (case + channel) * each))
+                    .flat_map(|start| values[start..start + each].to_vec())
+                    .collect();
+                let chosen = captured.channels(Some(wanted)).unwrap();
+                assert_eq!(chosen.values().unwrap(), expected);
+            }
+            assert_eq!(captured.channels(None).unwrap().values().unwrap(), values);
+        }
+    }
 
     #[test]
     fn a_value_is_read_once() {

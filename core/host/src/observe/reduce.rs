@@ -5,6 +5,7 @@ use convscope_protocol::observe::Reduction;
 use convscope_runtime::{Peaks, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::Plan;
 use super::captured::Captured;
 use super::spots::Spots;
 use crate::HostError;
@@ -62,67 +63,91 @@ pub(crate) fn maps_of(shape: &Shape, value: &str) -> Result<[usize; 4], HostErro
 }
 
 /// What a reduction is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// The peaks of the maps, which the backend finds where the maps lie.
     Peaks,
-    /// All values, on the host.
-    Values,
+    /// Values of this shape, on the host.
+    Values(Shape),
 }
 
 /// Says what the reduction of a value is made of.
-pub(super) fn source(shape: &Shape, reduction: Reduction, spots: &Spots) -> Source {
-    match reduction {
-        _ if shape.with_batch(1).volume() == 0 => Source::Values,
-        Reduction::CountPositive => Source::Peaks,
-        Reduction::Strongest { k, .. } if k == 1 || *spots == Spots::One => Source::Peaks,
-        _ => Source::Values,
+pub(super) fn source(shape: &Shape, plan: &Plan) -> Source {
+    let is_of_peaks = match plan.reduction {
+        // The peaks of all maps would be found for a few.
+        _ if plan.channels.is_some() || shape.with_batch(1).volume() == 0 => false,
+        Reduction::CountPositive => true,
+        Reduction::Strongest { k, .. } => k == 1 || plan.spots == Spots::One,
+        _ => false,
+    };
+    match chosen_first(plan) {
+        _ if is_of_peaks => Source::Peaks,
+        None => Source::Values(shape.clone()),
+        Some(channels) => Source::Values(with_channels(shape, channels.len())),
     }
+}
+
+/// Returns a shape with another number of channels.
+fn with_channels(shape: &Shape, channels: usize) -> Shape {
+    let mut extents = shape.extents().to_vec();
+    if let Some(extent) = extents.get_mut(1) {
+        *extent = channels;
+    }
+    Shape::from(extents.as_slice())
+}
+
+/// Returns the channels that are chosen before the value is reduced.
+fn chosen_first(plan: &Plan) -> Option<&[usize]> {
+    if plan.reduction == Reduction::Softmax { None } else { plan.channels.as_deref() }
 }
 
 /// Reduces a captured value of consecutive cases, the first of which has the number `first`.
 pub(super) fn reduce(
     captured: &mut Captured<'_>,
-    value: &str,
-    reduction: Reduction,
-    spots: &Spots,
+    plan: &Plan,
     first: usize,
 ) -> Result<Vec<Values>, HostError> {
-    if reduction == Reduction::None {
-        return Ok(vec![values_of(captured.on_host()?)?]);
-    }
+    let Plan { name, reduction, spots, .. } = plan;
     let shape = captured.shape();
-    let [_, channels, _, width] = maps_of(shape, value)?;
-    if source(shape, reduction, spots) == Source::Peaks {
+    if source(shape, plan) == Source::Peaks {
+        let [_, channels, _, width] = maps_of(shape, name)?;
         let peaks = captured.peaks()?;
-        refuse_nan(peaks.values.values()?, channels, value, first)?;
+        refuse_nan(peaks.values.values()?, channels, name, first)?;
         return match reduction {
-            Reduction::Strongest { k, .. } => strongest_alone(peaks, width, k),
+            Reduction::Strongest { k, .. } => strongest_alone(peaks, width, *k),
             _ => positive(peaks),
         };
     }
-    let tensor = captured.on_host()?;
-    let maps = Maps::of(tensor, value)?;
+    let tensor = captured.channels(chosen_first(plan))?;
+    if *reduction == Reduction::None {
+        return Ok(vec![values_of(&tensor)?]);
+    }
+    let maps = Maps::of(&tensor, name)?;
     let per_map = |function: fn(&[f32]) -> f32| {
         let values: Vec<f32> = maps.each().map(function).collect();
         f32_values(&[maps.cases, maps.channels], values)
     };
-    Ok(match reduction {
-        Reduction::None => vec![values_of(tensor)?],
+    Ok(match *reduction {
+        Reduction::None => vec![values_of(&tensor)?],
         Reduction::Sum => vec![per_map(sum)?],
         Reduction::Mean => vec![per_map(mean)?],
         Reduction::Norm => vec![per_map(norm)?],
         Reduction::CountPositive => {
-            maps.refuse_nan(value, first)?;
+            maps.refuse_nan(name, first)?;
             vec![per_map(count_positive)?]
         }
-        Reduction::Softmax => vec![f32_values(tensor.shape().extents(), softmax(&maps))?],
+        Reduction::Softmax => {
+            let all: Vec<usize> = (0..maps.channels).collect();
+            let channels = plan.channels.as_deref().unwrap_or(&all);
+            let shape = with_channels(tensor.shape(), channels.len());
+            vec![f32_values(shape.extents(), softmax(&maps, channels))?]
+        }
         Reduction::Argmax => {
-            maps.refuse_nan(value, first)?;
+            maps.refuse_nan(name, first)?;
             vec![u32_values(&[maps.cases], argmax(&maps))?]
         }
         Reduction::Strongest { k, .. } => {
-            maps.refuse_nan(value, first)?;
+            maps.refuse_nan(name, first)?;
             strongest(&maps, k, spots)?
         }
     })
@@ -149,20 +174,23 @@ fn count_positive(map: &[f32]) -> f32 {
     map.iter().filter(|&&v| v > 0.0).count() as f32
 }
 
-fn softmax(maps: &Maps<'_>) -> Vec<f32> {
-    let mut result = vec![0.0; maps.values.len()];
-    let each = maps.channels * maps.cells;
+/// Softmax over all channels, of which the chosen ones are returned.
+fn softmax(maps: &Maps<'_>, chosen: &[usize]) -> Vec<f32> {
+    let mut result = vec![0.0; maps.cases * chosen.len() * maps.cells];
     for case in 0..maps.cases {
         for cell in 0..maps.cells {
-            let at = |channel: usize| case * each + channel * maps.cells + cell;
-            let score = |channel| f64::from(maps.values[at(channel)]);
+            let score = |channel: usize| {
+                let map = case * maps.channels + channel;
+                f64::from(maps.values[map * maps.cells + cell])
+            };
             // `f64::max` ignores NaN; the exponentials below then show it.
             let largest = (0..maps.channels).map(score).fold(f64::NEG_INFINITY, f64::max);
             let powers: Vec<f64> =
                 (0..maps.channels).map(|channel| (score(channel) - largest).exp()).collect();
             let total: f64 = powers.iter().sum();
-            for (channel, power) in powers.iter().enumerate() {
-                result[at(channel)] = (power / total) as f32;
+            for (place, &channel) in chosen.iter().enumerate() {
+                let map = case * chosen.len() + place;
+                result[map * maps.cells + cell] = (powers[channel] / total) as f32;
             }
         }
     }
@@ -259,8 +287,64 @@ mod tests {
         spots: &Spots,
         first: usize,
     ) -> Result<Vec<Values>, HostError> {
+        reduce_channels(tensor, value, reduction, spots, first, None)
+    }
+
+    fn reduce_channels(
+        tensor: &Tensor,
+        value: &str,
+        reduction: Reduction,
+        spots: &Spots,
+        first: usize,
+        channels: Option<&[usize]>,
+    ) -> Result<Vec<Values>, HostError> {
         let backend = CpuBackend::new();
-        super::reduce(&mut Captured::new(&backend, tensor), value, reduction, spots, first)
+        let mut builder = convscope_runtime::NetworkBuilder::default();
+        let plan = Plan {
+            name: value.to_owned(),
+            value: builder.input("image", tensor.shape().with_batch(1)).unwrap(),
+            reduction,
+            channels: channels.map(<[usize]>::to_vec),
+            spots: spots.clone(),
+        };
+        super::reduce(&mut Captured::new(&backend, tensor), &plan, first)
+    }
+
+    #[test]
+    fn chosen_channels_are_those_of_all_in_the_order_asked_for() {
+        let strongest = |k| Reduction::Strongest { k, disjoint: Disjoint::None };
+        let all = [
+            Reduction::None,
+            Reduction::Sum,
+            Reduction::Mean,
+            Reduction::Norm,
+            Reduction::CountPositive,
+            Reduction::Softmax,
+            strongest(1),
+            strongest(4),
+        ];
+        for reduction in all {
+            let whole = reduce(&maps(), "maps", reduction, &Spots::Free, 0).unwrap();
+            for channels in [&[1][..], &[2, 0]] {
+                let some =
+                    reduce_channels(&maps(), "maps", reduction, &Spots::Free, 0, Some(channels));
+                for (some, whole) in some.unwrap().iter().zip(&whole) {
+                    assert_eq!(some.shape()[..2], [2, channels.len()]);
+                    assert_eq!(some.shape()[2..], whole.shape()[2..]);
+                    let (some, whole) = (floats(some), floats(whole));
+                    let each = whole.len() / 6;
+                    let expected: Vec<u32> = [0, 3]
+                        .iter()
+                        .flat_map(|case| {
+                            channels.iter().map(move |channel| (case + channel) * each)
+                        })
+                        .flat_map(|start| whole[start..start + each].iter().map(|v| v.to_bits()))
+                        .collect();
+                    let some: Vec<u32> = some.iter().map(|v| v.to_bits()).collect();
+                    assert_eq!(some, expected, "{reduction:?} {channels:?}");
+                }
+            }
+        }
     }
 
     fn reduced(reduction: Reduction) -> Vec<Vec<f32>> {

@@ -8,7 +8,7 @@ use crate::testing::{Bench, Collected, images};
 use convscope_runtime::Tensor;
 
 fn capture(value: &str, reduction: Reduction) -> Capture {
-    Capture { value: value.to_owned(), reduction }
+    Capture::new(value, reduction)
 }
 
 fn run(
@@ -61,6 +61,8 @@ fn all_cases() -> Vec<Case> {
         Case { image: 1, interventions: vec![bypass] },
         occlude(2, 40, Fill::Number(9.0)),
         Case { image: 1, interventions: Vec::new() },
+        occlude(1, 4, Fill::Image { image: 2 }),
+        occlude(1, -3, Fill::Image { image: 0 }),
     ]
 }
 
@@ -70,15 +72,20 @@ fn memory_for(bench: &Bench, at_once: u64) -> u64 {
     at_once * cost(&bench.network, &plan(&bench.engine(), input, &captures()).unwrap())
 }
 
+/// Bytes of images that others are filled with.
+fn bytes_of_images(count: u64) -> u64 {
+    count * 2 * 12 * 12 * 4
+}
+
 #[test]
-fn batches_of_1_3_and_8_with_1_and_2_threads_give_the_same_bits() {
+fn batches_of_1_3_and_10_with_1_and_2_threads_give_the_same_bits() {
     let cases = all_cases();
     let whole = run(&Bench::new(2, 1 << 30), 3, Cases::Listed(&cases), &captures()).unwrap();
-    assert_eq!(whole.batches, [8]);
-    for (at_once, batches) in [(1, vec![1; 8]), (3, vec![3, 3, 2])] {
+    assert_eq!(whole.batches, [10]);
+    for (at_once, batches) in [(1, vec![1; 10]), (3, vec![3, 3, 3, 1])] {
         for threads in [1, 2] {
             let mut bench = Bench::new(threads, 0);
-            bench.memory = memory_for(&bench, at_once);
+            bench.memory = memory_for(&bench, at_once) + bytes_of_images(2);
             let parts = run(&bench, 3, Cases::Listed(&cases), &captures()).unwrap();
             assert_eq!(parts.batches, batches);
             assert_eq!(parts.cases, whole.cases);
@@ -116,6 +123,109 @@ fn occluding_is_the_same_as_changing_the_image() {
     // A region beside the image changes nothing.
     assert_eq!(collected.cases[6], collected.cases[0]);
     assert_ne!(collected.cases[1][1], collected.cases[4][1]);
+}
+
+#[test]
+fn a_fill_from_an_image_puts_its_pixels_in_the_same_place() {
+    let bench = Bench::new(1, 1 << 30);
+    let captures = [capture("image", Reduction::None)];
+    let region = Region { top: 9, left: -1, height: 7, width: 4 };
+    let fill = Fill::Image { image: 1 };
+    let occlude = Intervention::Occlude { region, fill: fill.clone() };
+    let beside = Intervention::Occlude { region: Region { top: 12, ..region }, fill: fill.clone() };
+    let replace =
+        Intervention::Replace { layer: "image".to_owned(), channels: vec![1], with: fill };
+    let case = |intervention| Case { image: 0, interventions: vec![intervention] };
+    let cases = [case(occlude), case(replace), case(beside)];
+    let collected = run(&bench, 2, Cases::Listed(&cases), &captures).unwrap();
+    let pixels = images(2);
+    let pixels = pixels.view().unwrap();
+    let [occluded, replaced, beside] = [0, 1, 2].map(|case| collected.floats(case, 0));
+    for (place, ((c, y), x)) in (0..2)
+        .flat_map(|c| (0..12).map(move |y| (c, y)))
+        .flat_map(|cy| (0..12).map(move |x| (cy, x)))
+        .enumerate()
+    {
+        let image = usize::from(y >= 9 && x < 3);
+        assert_eq!(occluded[place].to_bits(), pixels[[image, c, y, x]].to_bits(), "{c} {y} {x}");
+        assert_eq!(replaced[place].to_bits(), pixels[[c, c, y, x]].to_bits(), "{c} {y} {x}");
+        assert_eq!(beside[place].to_bits(), pixels[[0, c, y, x]].to_bits(), "{c} {y} {x}");
+    }
+}
+
+#[test]
+fn fills_that_cannot_be_meant_are_refused_before_anything_runs() {
+    let bench = Bench::new(1, 1 << 30);
+    let scores = [capture("scores", Reduction::None)];
+    let refused = |bench: &Bench, intervention: Intervention| {
+        let cases = [
+            Case { image: 0, interventions: Vec::new() },
+            Case { image: 0, interventions: vec![intervention] },
+        ];
+        run(bench, 2, Cases::Listed(&cases), &scores).unwrap_err()
+    };
+    let occlude = |image| {
+        let region = Region { top: 0, left: 0, height: 2, width: 2 };
+        Intervention::Occlude { region, fill: Fill::Image { image } }
+    };
+    assert_eq!(refused(&bench, occlude(2)).to_string(), "case 1: a fill from image 2 of 2");
+    let replace = Intervention::Replace {
+        layer: "relu1".to_owned(),
+        channels: vec![1],
+        with: Fill::Image { image: 1 },
+    };
+    assert_eq!(
+        refused(&bench, replace).to_string(),
+        "replace: an image has channels of image, not of relu1"
+    );
+    let two = Case { image: 0, interventions: vec![occlude(0), occlude(1)] };
+    let bench = Bench::new(1, bytes_of_images(1));
+    let error = run(&bench, 2, Cases::Listed(&[two]), &scores).unwrap_err();
+    assert_eq!(error.kind(), "not_enough_memory");
+    assert!(
+        error.to_string().contains("the set of images to fill from needs 2304 bytes"),
+        "{error}"
+    );
+}
+
+#[test]
+fn channels_that_cannot_be_handed_back_are_refused_before_anything_runs() {
+    let bench = Bench::new(1, 1 << 30);
+    let refused = |value: &str, reduction: Reduction, channels: &[usize]| {
+        let capture = capture(value, reduction).of_channels(channels);
+        run(&bench, 2, Cases::EachImage, &[capture]).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused("relu1", Reduction::Sum, &[1, 4]),
+        "relu1 has shape [1, 4, 12, 12]: there is no channel 4"
+    );
+    assert_eq!(
+        refused("scores", Reduction::Softmax, &[5]),
+        "scores has shape [1, 5]: there is no channel 5"
+    );
+    assert_eq!(
+        refused("scores", Reduction::Argmax, &[1]),
+        "capture scores: an argmax is over all channels"
+    );
+    assert_eq!(refused("relu1", Reduction::None, &[]), "capture relu1: no channel is chosen");
+    assert_eq!(
+        refused("relu1", Reduction::Mean, &[2, 0, 2]),
+        "capture relu1: channel 2 is chosen twice"
+    );
+}
+
+#[test]
+fn chosen_channels_have_the_bits_that_they_have_among_all() {
+    let bench = Bench::new(1, 1 << 30);
+    let reductions = [("relu1", Reduction::Sum), ("scores", Reduction::None)];
+    for (value, reduction) in reductions.into_iter().chain([("scores", Reduction::Softmax)]) {
+        let all = capture(value, reduction);
+        let captures = [all.clone(), all.of_channels([3, 1])];
+        let cases = all_cases();
+        for case in run(&bench, 3, Cases::Listed(&cases), &captures).unwrap().cases {
+            assert_eq!(case[1], [case[0][3], case[0][1]]);
+        }
+    }
 }
 
 #[test]

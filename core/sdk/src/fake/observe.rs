@@ -1,6 +1,6 @@
 //! The verb `observe` on the tiny network.
 
-use convscope_protocol::{Capture, Case, Fill, Intervention, Values};
+use convscope_protocol::{Capture, Case, Fill, Intervention, Reduction, Values};
 use ndarray::{Array3, s};
 
 use super::network::{Node, forward};
@@ -30,9 +30,31 @@ pub(super) fn captured(
     for (node, capture) in captures {
         let rows: Vec<Array3<f32>> =
             passes.iter().map(|pass| pass[*node as usize].clone()).collect();
-        tensors.extend(reduction::reduce(*node, &rows, capture.reduction, margin)?);
+        tensors.extend(reduction::reduce(*node, &rows, capture, margin)?);
     }
     Ok(tensors)
+}
+
+/// Refuses channels that a value does not have, or that are chosen to no purpose.
+pub(super) fn check_channels(node: Node, capture: &Capture, images: &Picked) -> Result<(), Fault> {
+    let Some(channels) = &capture.channels else { return Ok(()) };
+    let name = node.name();
+    if capture.reduction == Reduction::Argmax || channels.is_empty() {
+        let reason = format!("`{name}`: channels are chosen, at least one, and not of an argmax");
+        return Err(Fault::invalid(reason));
+    }
+    let count = if node == Node::Input { images.channels() } else { node.extents()[0] };
+    for (place, channel) in channels.iter().enumerate() {
+        if *channel >= count {
+            let reason = format!("`{name}` has no channel {channel}; there are {count}");
+            return Err(Fault::invalid(reason));
+        }
+        if channels[..place].contains(channel) {
+            let reason = format!("`{name}`: channel {channel} is chosen twice");
+            return Err(Fault::invalid(reason));
+        }
+    }
+    Ok(())
 }
 
 /// Runs one case forward.
@@ -48,7 +70,7 @@ pub(super) fn pass(images: &Picked, case: &Case) -> Result<Pass, Fault> {
             Some(before) => forward(node, before),
         };
         for intervention in &case.interventions {
-            intervene(node, &mut value, intervention)?;
+            intervene(images, node, &mut value, intervention)?;
         }
         values.push(value);
     }
@@ -83,13 +105,14 @@ fn check(intervention: &Intervention, images: &Picked) -> Result<(), Fault> {
 }
 
 fn intervene(
+    images: &Picked,
     node: Node,
     value: &mut Array3<f32>,
     intervention: &Intervention,
 ) -> Result<(), Fault> {
+    let (channels, height, width) = value.dim();
     match intervention {
         Intervention::Occlude { region, fill } if node == Node::Input => {
-            let (channels, height, width) = value.dim();
             let clip = |start: i64, extent: u64, size: usize| {
                 let size = (size as u64).cast_signed();
                 let end = start.saturating_add(i64::try_from(extent).unwrap_or(i64::MAX));
@@ -99,14 +122,28 @@ fn intervene(
             let rows = clip(region.top, region.height, height);
             let columns = clip(region.left, region.width, width);
             for channel in 0..channels {
-                let number = number_for(fill, channel, channels)?;
-                value.slice_mut(s![channel, rows.clone(), columns.clone()]).fill(number);
+                let cells = s![channel, rows.clone(), columns.clone()];
+                match filling(fill, channel, channels)? {
+                    Filling::Number(number) => value.slice_mut(cells).fill(number),
+                    Filling::Image(image) => {
+                        value.slice_mut(cells).assign(&images.get(image)?.slice(cells));
+                    }
+                }
             }
         }
         Intervention::Replace { layer, channels, with } if layer == node.name() => {
             for (place, &channel) in channels.iter().enumerate() {
-                let number = number_for(with, place, channels.len())?;
-                value.slice_mut(s![channel, .., ..]).fill(number);
+                let cells = s![channel, .., ..];
+                match filling(with, place, channels.len())? {
+                    Filling::Number(number) => value.slice_mut(cells).fill(number),
+                    Filling::Image(image) if node == Node::Input => {
+                        value.slice_mut(cells).assign(&images.get(image)?.slice(cells));
+                    }
+                    Filling::Image(_) => {
+                        let reason = format!("an image has channels of `input`, not of `{layer}`");
+                        return Err(Fault::invalid(reason));
+                    }
+                }
             }
         }
         _ => {}
@@ -114,13 +151,21 @@ fn intervene(
     Ok(())
 }
 
-fn number_for(fill: &Fill, place: usize, count: usize) -> Result<f32, Fault> {
+/// What covers a channel.
+enum Filling {
+    Number(f32),
+    /// The pixels of an image.
+    Image(usize),
+}
+
+fn filling(fill: &Fill, place: usize, count: usize) -> Result<Filling, Fault> {
     match fill {
-        Fill::Number(number) => Ok(*number),
-        Fill::PerChannel(numbers) if numbers.len() == count => Ok(numbers[place]),
+        Fill::Number(number) => Ok(Filling::Number(*number)),
+        Fill::PerChannel(numbers) if numbers.len() == count => Ok(Filling::Number(numbers[place])),
         Fill::PerChannel(numbers) => {
             let given = numbers.len();
             Err(Fault::invalid(format!("{given} numbers to fill {count} channels with")))
         }
+        Fill::Image { image } => Ok(Filling::Image(*image)),
     }
 }

@@ -1,6 +1,6 @@
 //! Reductions of captured values, re-derived from their definitions.
 
-use convscope_protocol::{Disjoint, Reduction, Region, Values};
+use convscope_protocol::{Capture, Disjoint, Reduction, Region, Values};
 use ndarray::{Array3, ArrayD, Axis, IxDyn, stack};
 
 use super::Fault;
@@ -8,6 +8,24 @@ use super::network::Node;
 
 /// Reduces the values of consecutive cases to the tensors that a sink gets.
 pub(super) fn reduce(
+    node: Node,
+    rows: &[Array3<f32>],
+    Capture { reduction, channels, .. }: &Capture,
+    margin: u32,
+) -> Result<Vec<Values>, Fault> {
+    let choose = |row: &Array3<f32>| match channels {
+        Some(channels) => row.select(Axis(0), channels),
+        None => row.clone(),
+    };
+    if *reduction == Reduction::Softmax {
+        let rows: Vec<Array3<f32>> = rows.iter().map(|row| choose(&softmax(row))).collect();
+        return Ok(vec![whole(node, &rows)?]);
+    }
+    let rows: Vec<Array3<f32>> = rows.iter().map(choose).collect();
+    reduced(node, &rows, *reduction, margin)
+}
+
+fn reduced(
     node: Node,
     rows: &[Array3<f32>],
     reduction: Reduction,
@@ -22,16 +40,13 @@ pub(super) fn reduce(
         Ok(vec![of_f32(&[rows.len(), channels], values)?])
     };
     match reduction {
-        Reduction::None => Ok(vec![whole(node, rows)?]),
+        // A softmax was taken before channels were chosen.
+        Reduction::None | Reduction::Softmax => Ok(vec![whole(node, rows)?]),
         Reduction::Sum => per_map(&|map| map.iter().sum()),
         Reduction::Mean => per_map(&|map| map.iter().sum::<f32>() / map.len() as f32),
         Reduction::Norm => per_map(&|map| map.iter().map(|v| v * v).sum::<f32>().sqrt()),
         Reduction::CountPositive => {
             per_map(&|map| map.iter().filter(|value| **value > 0.0).count() as f32)
-        }
-        Reduction::Softmax => {
-            let rows: Vec<Array3<f32>> = rows.iter().map(softmax).collect();
-            Ok(vec![whole(node, &rows)?])
         }
         Reduction::Argmax => {
             let channels = rows.iter().map(largest_mean).collect();

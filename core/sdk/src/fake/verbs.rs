@@ -117,7 +117,11 @@ impl Run {
         let captures = read::<Vec<Capture>>("captures", captures)?;
         let captures = captures
             .into_iter()
-            .map(|capture| Ok((Node::named(&capture.value)?, capture)))
+            .map(|capture| {
+                let node = Node::named(&capture.value)?;
+                observe::check_channels(node, &capture, images)?;
+                Ok((node, capture))
+            })
             .collect::<Result<Vec<_>, Fault>>()?;
         let cases = observe::cases(cases, images)?;
         let compute = |rows: Range<usize>| {

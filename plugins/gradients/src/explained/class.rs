@@ -59,7 +59,7 @@ fn class_count(model: &Model<'_>) -> Result<usize, AnalysisError> {
 /// Finds the class with the largest score in every picture.
 fn predicted(model: &Model<'_>, images: &Images<'_>) -> Result<Vec<usize>, AnalysisError> {
     let value = model.description().score.clone();
-    let capture = Capture { value, reduction: Reduction::Argmax };
+    let capture = Capture::new(value, Reduction::Argmax);
     let mut classes = Vec::with_capacity(images.len());
     model.observe(images, &[], &[capture], |batch| {
         classes.extend(batch.indices(0)?.iter().map(|&class| class as usize));

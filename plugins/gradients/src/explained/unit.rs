@@ -105,7 +105,7 @@ fn strongest(
     channels: &[usize],
 ) -> Result<Vec<[usize; 2]>, AnalysisError> {
     let reduction = Reduction::Strongest { k: 1, disjoint: Disjoint::None };
-    let capture = Capture { value: layer.to_owned(), reduction };
+    let capture = Capture::new(layer, reduction);
     let mut places = Vec::with_capacity(channels.len());
     model.observe(images, &[], &[capture], |batch| {
         let positions = batch.indices(0)?;
