@@ -56,6 +56,7 @@ pub(crate) const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
             ("core/protocol", "FindingsError"),
             ("core/protocol", "SchemaError"),
             ("core/sdk", "AnalysisError"),
+            ("core/statistics", "StatisticsError"),
             ("core/host", "Fault"),
             ("core/sdk", "FakeError"),
         ],

@@ -71,3 +71,9 @@ impl From<ndarray::ShapeError> for AnalysisError {
         Self::Failed(error.to_string())
     }
 }
+
+impl From<convscope_statistics::StatisticsError> for AnalysisError {
+    fn from(error: convscope_statistics::StatisticsError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

@@ -93,7 +93,8 @@
 //!   and opens no file.
 //! * **Errors** are returned; `?` on every call of the host passes a cancellation on. A panic is
 //!   caught and reported with its file and line.
-//! * **Randomness** comes from [`Host::rng_seed`] and [`Random`], so that a report can be repeated.
+//! * **Randomness** comes from [`Host::rng_seed`] and [`Random`], so that a report can be repeated;
+//!   [`statistics`] says how far a mean over some pictures can be trusted.
 #![deny(unsafe_code)]
 
 mod analysis;
@@ -110,10 +111,11 @@ mod model;
 mod panics;
 mod parameter;
 mod picture;
-mod random;
 mod schema;
 
 pub use convscope_protocol as protocol;
+pub use convscope_statistics as statistics;
+pub use convscope_statistics::Random;
 
 pub use analysis::Analysis;
 pub use batch::Batch;
@@ -126,4 +128,3 @@ pub use parameter::{
     ImagesParameter, LayerName, LayerWithMaps, OneOrMany, Position, Positions, Target,
 };
 pub use picture::{around_grey, input_channels, pixel_channels};
-pub use random::Random;

@@ -3,12 +3,12 @@
 /// A stream of random numbers: the same seed gives the same stream, on every machine.
 ///
 /// It is `SplitMix64` (Steele, Lea & Flood 2014), which passes the usual tests and is nine lines.
-/// Take the seed from [`Host::rng_seed`](crate::Host::rng_seed).
+/// A plugin takes the seed from its host.
 ///
 /// ```
-/// let mut random = convscope_sdk::Random::new(7);
+/// let mut random = convscope_statistics::Random::new(7);
 /// let chosen = random.sample(100, 3);
-/// assert_eq!(chosen, convscope_sdk::Random::new(7).sample(100, 3));
+/// assert_eq!(chosen, convscope_statistics::Random::new(7).sample(100, 3));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Random(u64);
