@@ -12,7 +12,7 @@ struct Carrier {
     to: [&'static str; 3],
 }
 
-const CARRIERS: [Carrier; 4] = [
+const CARRIERS: [Carrier; 5] = [
     Carrier {
         of: ("core/data", "Mistake"),
         variant: "",
@@ -36,6 +36,12 @@ const CARRIERS: [Carrier; 4] = [
         variant: "Unsupported",
         folder: "core/onnx/",
         to: ["OnnxError", "UnsupportedNodes", "reason"],
+    },
+    Carrier {
+        of: ("core/protocol", "Problem"),
+        variant: "",
+        folder: "core/protocol/src/findings/",
+        to: ["FindingsError", "WrongFigure", "problem"],
     },
 ];
 

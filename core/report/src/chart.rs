@@ -2,6 +2,7 @@
 
 mod grid;
 mod legend;
+mod maps;
 mod picture;
 mod table;
 
@@ -39,10 +40,7 @@ pub(crate) trait Plan {
 pub(crate) fn plan<'a>(scene: &Scene<'a>) -> Result<Box<dyn Plan + 'a>, ReportError> {
     Ok(match &scene.figure.content {
         FigureContent::Grid(grid) => Box::new(grid::GridPlan::new(scene, grid)?),
-        FigureContent::Maps(_) => {
-            let reason = "maps are not drawn yet".to_owned();
-            return Err(ReportError::Drawing { figure: scene.figure.name.clone(), reason });
-        }
+        FigureContent::Maps(maps) => Box::new(maps::MapsPlan::new(scene, maps)?),
         FigureContent::Picture(picture) => Box::new(picture::PicturePlan::new(scene, picture)?),
         FigureContent::Table(table) => Box::new(table::TablePlan::new(scene, table)?),
     })
@@ -74,12 +72,8 @@ impl<'a> Scene<'a> {
     fn numbers(&self, source: &Source, colours: &Colours) -> Result<Numbers, ReportError> {
         let figure = || self.figure.name.clone();
         let array = self.array(&source.array)?;
-        let numbers = Numbers::of(array, source).ok_or_else(|| ReportError::NotAPicture {
-            figure: figure(),
-            array: source.array.clone(),
-            index: source.index.clone(),
-            shape: array.values.shape().to_vec(),
-        })?;
+        let numbers =
+            Numbers::of(array, source).ok_or_else(|| self.not_a_picture(array, source))?;
         if numbers.channels != 1 && colour::is_single(colours) {
             return Err(ReportError::TooManyChannels {
                 figure: figure(),
@@ -100,6 +94,19 @@ impl<'a> Scene<'a> {
             return Ok(());
         }
         Err(ReportError::TooLarge { figure: self.figure.name.clone(), what, count, most })
+    }
+
+    fn not_a_picture(&self, array: &Array, source: &Source) -> ReportError {
+        ReportError::NotAPicture {
+            figure: self.figure.name.clone(),
+            array: source.array.clone(),
+            index: source.index.clone(),
+            shape: array.values.shape().to_vec(),
+        }
+    }
+
+    fn misplaced(&self, what: String) -> ReportError {
+        ReportError::Misplaced { figure: self.figure.name.clone(), what }
     }
 
     fn empty(&self) -> ReportError {

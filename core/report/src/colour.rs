@@ -36,10 +36,7 @@ fn pixel(channels: [f32; 3], colours: &Colours) -> [u8; 4] {
     let [red, green, blue] = match *colours {
         Colours::Photograph => channels.map(|value| value.round().clamp(0.0, 255.0) as u8),
         Colours::AroundGrey { limit } => channels.map(|value| grey(value, limit)),
-        Colours::Signed { limit } => {
-            // RED_BLUE goes from red to blue, and positive is red.
-            gradient(colorous::RED_BLUE, 0.5 - f64::from(share(channels[0], limit)) / 2.0)
-        }
+        Colours::Signed { limit } => red_blue(share(channels[0], limit)),
         Colours::Viridis { low, high } => {
             let extent = f64::from(high) - f64::from(low);
             let place = (f64::from(channels[0]) - f64::from(low)) / extent;
@@ -54,8 +51,14 @@ fn grey(value: f32, limit: f32) -> u8 {
     (128.0 + 127.0 * share(value, limit)).round() as u8
 }
 
+/// Returns the colour of a share of the limit, from −1 to 1: blue, white, red.
+pub(crate) fn red_blue(share: f32) -> [u8; 3] {
+    // RED_BLUE goes from red to blue, and positive is red.
+    gradient(colorous::RED_BLUE, 0.5 - f64::from(share) / 2.0)
+}
+
 /// Returns value / limit within −1 to 1. A limit of zero belongs to a map that is zero everywhere.
-fn share(value: f32, limit: f32) -> f32 {
+pub(crate) fn share(value: f32, limit: f32) -> f32 {
     if value == 0.0 { 0.0 } else { (value / limit).clamp(-1.0, 1.0) }
 }
 

@@ -169,12 +169,24 @@ pub enum ReportError {
         /// The upper end.
         high: f32,
     },
+    /// Something lies beside the picture that it is drawn over, or has no place on it.
+    ///
+    /// Cure: Authors of plugins: give each cell of a map its window, and let windows and marks lie
+    /// within the row's picture. Users: tell them.
+    #[error("figure `{figure}`: {what} do not fit the picture that they lie on")]
+    Misplaced {
+        /// Name of the figure.
+        figure: String,
+        /// What does not fit.
+        what: String,
+    },
     /// A figure has nothing to draw.
     ///
     /// Cure: Authors of plugins: leave the figure out when there is nothing in it, and say so in a
     /// note. Users: tell them.
     #[error(
-        "figure `{figure}` has nothing to draw: it needs at least one tile in a block with at least one column"
+        "figure `{figure}` has nothing to draw: it needs at least one tile in a block with at least one column, or rows \
+         with panels"
     )]
     EmptyFigure {
         /// Name of the figure.

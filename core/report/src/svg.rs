@@ -51,6 +51,8 @@ impl Area {
 pub(crate) enum Role {
     /// Title and how to read it.
     Head,
+    /// Words above a row of panels. A page says them as text, and begins a new line.
+    Row,
     /// What the figure shows.
     Panel,
     /// What its colours mean.
@@ -222,6 +224,24 @@ impl Canvas {
             sheet.markup,
             "<path class=\"{}-line\" d=\"{path}\" fill=\"none\" stroke=\"#{:02x}{:02x}{:02x}\"/>",
             ink.class, colour.0, colour.1, colour.2
+        );
+    }
+
+    /// Draws a rectangle that can be seen on every picture: a light line around a dark one.
+    pub(crate) fn mark(&self, area: Area, fill: Option<[u8; 3]>, title: &str) {
+        let fill = match fill {
+            Some([r, g, b]) => format!("#{r:02x}{g:02x}{b:02x}"),
+            None => "none".to_owned(),
+        };
+        let Area { x, y, width, height } = area;
+        let [x, y, width, height] = [x, y, width, height].map(Tenths);
+        let rectangle = format!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"");
+        // Neither colour is one of the theme's: what is below stays as it is, too.
+        let _ = writeln!(
+            self.0.borrow_mut().markup,
+            "<g><title>{}</title>{rectangle} fill=\"{fill}\" stroke=\"#fefefe\" \
+             stroke-width=\"3\"/>{rectangle} fill=\"none\" stroke=\"#000000\"/></g>",
+            escape(title)
         );
     }
 

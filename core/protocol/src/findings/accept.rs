@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::Findings;
-use super::content::check_content;
+use super::content::{Problem, check_content};
 use crate::{Array, Figure, Table};
 
 /// A result that findings do not take.
@@ -136,8 +136,9 @@ impl Findings {
     pub fn add_figure(&mut self, figure: Figure) -> Result<(), FindingsError> {
         let name = &figure.name;
         check_name("figure", name, self.figure(name).is_some())?;
-        check_content(self, &figure.content)
-            .map_err(|problem| FindingsError::WrongFigure { name: name.clone(), problem })?;
+        check_content(self, &figure.content).map_err(|Problem(problem)| {
+            FindingsError::WrongFigure { name: name.clone(), problem }
+        })?;
         self.figures.push(figure);
         Ok(())
     }

@@ -5,14 +5,14 @@ use plotters::style::text_anchor::HPos;
 
 use super::LABEL;
 use crate::colour;
-use crate::pixels::Numbers;
+use crate::pixels::{Numbers, Pixels};
 use crate::svg::markup::number;
 use crate::svg::{Area, Canvas, Role, whole};
 use crate::{ReportError, theme};
 
 const BAR: (i32, i32) = (1800, 100);
 /// The steps of a bar: enough to look smooth.
-const STEPS: usize = 180;
+pub(super) const STEPS: usize = 180;
 /// Between the bar and the words beside it.
 const GAP: i32 = 160;
 /// No legend is wider: one then fits into a narrow window as it is.
@@ -34,9 +34,7 @@ pub(crate) struct Legend {
 impl Legend {
     /// Makes a legend. `None` for photographs, whose colours mean themselves.
     pub(crate) fn new(colours: &Colours, words: &str) -> Option<Self> {
-        let (low, high) = colour::ends(colours)?;
-        let (low, high) = (f64::from(low), f64::from(high));
-        let marks = [low, f64::midpoint(low, high), high].map(number);
+        let marks = marks(colour::ends(colours)?);
         Some(Self { colours: colours.clone(), marks, words: fold(words) })
     }
 
@@ -67,27 +65,64 @@ impl Legend {
         let (width, height) = self.size();
         let label = format!("colour scale: {}", self.words.join(" "));
         canvas.part(Role::Legend, &label, Area { x, y, width, height }, |canvas| {
-            let bar = Area { x, y, width: BAR.0, height: BAR.1 };
-            canvas.picture(&colour::paint(&self.ramp(), &self.colours), bar, "")?;
-            canvas.frame(bar, theme::RULE)?;
-            let [low, middle, high] = &self.marks;
-            canvas.text(low, (x, y + MARKS), HPos::Left, LABEL)?;
-            canvas.text(high, (x + BAR.0, y + MARKS), HPos::Right, LABEL)?;
-            let room = BAR.0 / 2 - LABEL.width(low).max(LABEL.width(high)) - 60;
-            if !middle.is_empty() && LABEL.width(middle) / 2 <= room {
-                canvas.text(middle, (x + BAR.0 / 2, y + MARKS), HPos::Center, LABEL)?;
-            }
+            let bar = Bar { pixels: ramp(&self.colours), marks: self.marks.clone() };
+            bar.draw(canvas, (x, y), BAR.0)?;
             canvas.lines(&self.words, (x + BAR.0 + GAP, y + WORDS), LABEL)
         })
     }
+}
 
-    /// Numbers from one end of the scale to the other.
-    fn ramp(&self) -> Numbers {
-        let (low, high) = colour::ends(&self.colours).unwrap_or((0.0, 1.0));
-        let place = |step: usize| step as f32 / (STEPS - 1) as f32;
-        let values = (0..STEPS).map(|step| low + (high - low) * place(step)).collect();
-        Numbers { channels: 1, height: 1, width: STEPS, values }
+/// A horizontal bar of colours with marks below: left, middle, right.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bar {
+    /// The colours from left to right.
+    pub(super) pixels: Pixels,
+    /// The middle one is left out where it has no room.
+    pub(super) marks: [String; 3],
+}
+
+impl Bar {
+    /// Makes a bar. `None` for photographs, whose colours mean themselves.
+    pub(super) fn new(colours: &Colours) -> Option<Self> {
+        Some(Self { pixels: ramp(colours), marks: marks(colour::ends(colours)?) })
     }
+
+    /// Height with marks, in tenths of a pixel.
+    pub(super) const HEIGHT: i32 = MARKS + 50;
+
+    /// Draws the bar.
+    pub(super) fn draw(
+        &self,
+        canvas: &Canvas,
+        (x, y): (i32, i32),
+        width: i32,
+    ) -> Result<(), ReportError> {
+        let bar = Area { x, y, width, height: BAR.1 };
+        canvas.picture(&self.pixels, bar, "")?;
+        canvas.frame(bar, theme::RULE)?;
+        let [low, middle, high] = &self.marks;
+        canvas.text(low, (x, y + MARKS), HPos::Left, LABEL)?;
+        canvas.text(high, (x + width, y + MARKS), HPos::Right, LABEL)?;
+        let room = width / 2 - LABEL.width(low).max(LABEL.width(high)) - 60;
+        if !middle.is_empty() && LABEL.width(middle) / 2 <= room {
+            canvas.text(middle, (x + width / 2, y + MARKS), HPos::Center, LABEL)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the ends of a scale and what is between them.
+pub(super) fn marks((low, high): (f32, f32)) -> [String; 3] {
+    let (low, high) = (f64::from(low), f64::from(high));
+    [low, f64::midpoint(low, high), high].map(number)
+}
+
+/// Colours from one end of the scale to the other.
+fn ramp(colours: &Colours) -> Pixels {
+    let (low, high) = colour::ends(colours).unwrap_or((0.0, 1.0));
+    let place = |step: usize| step as f32 / (STEPS - 1) as f32;
+    let values = (0..STEPS).map(|step| low + (high - low) * place(step)).collect();
+    colour::paint(&Numbers { channels: 1, height: 1, width: STEPS, values }, colours)
 }
 
 /// Breaks the words beside a bar.

@@ -66,10 +66,17 @@ impl Drawing {
     }
 
     /// Writes every part with a role as a small drawing for a page that has the font and the
-    /// theme: they flow into as many columns as the window holds.
+    /// theme: they flow into as many columns as the window holds. Words above rows of panels come
+    /// with these.
     pub(crate) fn pieces(&self, role: Role) -> String {
         let mut html = String::new();
-        for part in self.parts.iter().filter(|part| part.role == role) {
+        for part in &self.parts {
+            if part.role == Role::Row && role == Role::Panel {
+                let _ = writeln!(html, "<p class=\"row\">{}</p>", escape(&part.label));
+            }
+            if part.role != role {
+                continue;
+            }
             let [x, y, width, height] =
                 [part.area.x, part.area.y, part.area.width, part.area.height].map(Tenths);
             let pictures: Vec<&str> = part.pictures.iter().map(String::as_str).collect();

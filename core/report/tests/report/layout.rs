@@ -1,10 +1,11 @@
 //! No text lies over another or over a picture, and none leaves the page, whatever the words are.
 
 use convscope_protocol::Findings;
-use convscope_protocol::figure::FigureContent;
+use convscope_protocol::figure::{FigureContent, Maps, PanelContent};
 use convscope_protocol::table::Cell;
 use resvg::usvg::{Group, Node, Rect, TextChunk, Tree};
 
+use crate::occlusion::{FINE, LARGE, Occlusion, SMALL};
 use crate::pictures::tree;
 use crate::sample;
 
@@ -91,7 +92,8 @@ fn figures_with_endless_words_are_tidy() {
                 grid.unit = endless("unit");
             }
             FigureContent::Picture(picture) => picture.label = endless("label"),
-            FigureContent::Maps(_) | FigureContent::Table(_) => {}
+            FigureContent::Maps(maps) => relabel(maps, endless),
+            FigureContent::Table(_) => {}
         }
     }
     for array in &mut findings.arrays {
@@ -116,8 +118,48 @@ fn figures_without_words_are_tidy() {
                 group.blocks.iter_mut().for_each(|block| block.label.clear());
             }
         }
+        if let FigureContent::Maps(maps) = &mut figure.content {
+            relabel(maps, |_| String::new());
+        }
     }
     assert_tidy(&findings);
+}
+
+/// Gives every word of maps anew.
+fn relabel(maps: &mut Maps, words: impl Fn(&str) -> String) {
+    for row in &mut maps.rows {
+        (row.label, row.note) = (words("row"), words("note"));
+        for panel in &mut row.panels {
+            panel.label = words("panel");
+            if let PanelContent::Classes { names, .. } = &mut panel.content {
+                for class in names {
+                    class.name = words("class");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn maps_of_one_and_of_many_pictures_are_tidy() {
+    let wide = Occlusion { height: 96, width: 260, pictures: 2, ..SMALL };
+    let tall = Occlusion { height: 260, width: 60, window: 60, ..SMALL };
+    for setting in [LARGE, FINE, wide, tall] {
+        assert_tidy(&setting.findings());
+    }
+}
+
+#[test]
+fn maps_with_as_many_panels_as_can_be_drawn_are_tidy() {
+    for count in [1, 2, 9] {
+        let mut findings = LARGE.findings();
+        if let FigureContent::Maps(maps) = &mut findings.figures[0].content {
+            for row in &mut maps.rows {
+                row.panels = row.panels.iter().cycle().skip(4).take(count).cloned().collect();
+            }
+        }
+        assert_tidy(&findings);
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod folders;
 mod layout;
+mod maps;
+mod occlusion;
 mod pages;
 mod pictures;
 mod refusals;

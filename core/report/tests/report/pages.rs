@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use convscope_protocol::figure::FigureContent;
+use convscope_protocol::figure::{FigureContent, PanelContent};
 use convscope_protocol::table::Cell;
 use convscope_report::{Entry, Report};
 use resvg::usvg::roxmltree::{Document, Node};
 
+use crate::occlusion::SMALL;
 use crate::sample::{self, Files};
 
 const HOSTILE: &str =
@@ -28,7 +29,22 @@ fn hostile() -> Files {
                 }
             }
         }
+        if let FigureContent::Maps(maps) = &mut figure.content {
+            for row in &mut maps.rows {
+                (row.label, row.note) = (HOSTILE.into(), HOSTILE.into());
+                for panel in &mut row.panels {
+                    panel.label = HOSTILE.into();
+                    panel.marks.iter_mut().for_each(|mark| mark.title = HOSTILE.into());
+                    if let PanelContent::Classes { names, .. } = &mut panel.content {
+                        for class in names {
+                            class.name = HOSTILE.into();
+                        }
+                    }
+                }
+            }
+        }
     }
+    findings.arrays.iter_mut().for_each(|array| array.meta.unit = HOSTILE.into());
     findings.tables[0].caption = HOSTILE.into();
     findings.tables[0].columns[0].name = HOSTILE.into();
     findings.tables[0].rows[0][0] = Cell::Text(HOSTILE.into());
@@ -154,6 +170,23 @@ fn a_figure_says_what_it_is_to_those_who_cannot_see_it() {
     assert_eq!(metadata["origin"]["seed"], 1);
     assert!(svg.contains("<title>rank 1: photo_00.jpg, activation 9.00"));
     assert!(svg.contains("aria-label=\"map 17\""));
+}
+
+#[test]
+fn maps_say_what_they_are_to_those_who_cannot_see_them() {
+    let files = sample::written(&sample::report(SMALL.findings()));
+    for name in ["report.html", "figures/01-occlusion.svg"] {
+        let text = files.text(name);
+        assert!(text.contains("aria-label=\"photo_00.jpg; (d) probability of tabby\""), "{name}");
+        assert!(
+            text.contains("<title>(d) probability of tabby; from 0.111 to 0.94 probability<"),
+            "{name}"
+        );
+        assert!(text.contains("<title>occluder, 16 × 16 px</title>"), "{name}");
+        assert!(text.contains("<title>(e) most probable class; 90 % tabby</title>"), "{name}");
+    }
+    let row = "<p class=\"row\">photo_00.jpg; tabby with a probability of 0.94</p>";
+    assert!(files.text("report.html").contains(row));
 }
 
 #[test]

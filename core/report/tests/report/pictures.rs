@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
+use crate::occlusion::{LARGE, Occlusion};
 use crate::sample;
 
 /// Reads a figure with the bundled font and no other.
@@ -22,7 +23,7 @@ pub(crate) fn tree(svg: &str) -> Tree {
     Tree::from_str(svg, &options).unwrap()
 }
 
-fn render(svg: &str) -> Pixmap {
+pub(crate) fn render(svg: &str) -> Pixmap {
     let tree = tree(svg);
     let size = tree.size().to_int_size();
     let mut pixmap = Pixmap::new(size.width(), size.height()).unwrap();
@@ -61,6 +62,17 @@ fn a_map_with_a_colour_bar_looks_as_it_did() {
 #[test]
 fn a_signed_map_with_gaps_looks_as_it_did() {
     compare("change", &sample::drawn(sample::gallery(), 2));
+}
+
+#[test]
+fn maps_look_as_they_did() {
+    compare("maps", &sample::drawn(sample::gallery(), 4));
+}
+
+#[test]
+fn maps_of_several_pictures_look_as_they_did() {
+    let setting = Occlusion { pictures: 2, ..LARGE };
+    compare("maps_of_two", &sample::drawn(setting.findings(), 0));
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn refused_report(report: &Report) -> String {
     fault.to_string()
 }
 
-fn refused(findings: Findings) -> String {
+pub(crate) fn refused(findings: Findings) -> String {
     refused_report(&sample::report(findings))
 }
 
@@ -77,7 +77,7 @@ fn a_scale_without_extent() {
 #[test]
 fn a_grid_without_tiles_or_columns() {
     let expected = "figure `strongest.conv1_relu` has nothing to draw: it needs at least one tile \
-                    in a block with at least one column";
+                    in a block with at least one column, or rows with panels";
     assert_eq!(refused(with_grid(|grid| grid.groups.clear())), expected);
     assert_eq!(refused(with_grid(|grid| first(grid).columns = 0)), expected);
 }

@@ -16,6 +16,8 @@ use convscope_report::{Entry, Ingredient, PluginOrigin, Provenance, Report, writ
 use ndarray::{ArrayD, Dimension as _, IxDyn};
 use serde_json::json;
 
+use crate::occlusion;
+
 /// Feature maps, winners and the side of the receptive field of a made-up layer.
 #[derive(Clone, Copy)]
 pub(crate) struct Layer {
@@ -182,6 +184,9 @@ pub(crate) fn gallery() -> Findings {
         findings.figures.push(figure);
     }
     findings.figures.push(drawn_table());
+    let (arrays, figure) = occlusion::SMALL.parts();
+    findings.arrays.extend(arrays);
+    findings.figures.push(figure);
     findings
 }
 

@@ -34,6 +34,11 @@ fn the_text_of_a_table_is_as_it_was() {
 }
 
 #[test]
+fn the_text_of_maps_is_as_it_was() {
+    insta::assert_snapshot!(readable(&sample::drawn(sample::gallery(), 4)));
+}
+
+#[test]
 fn the_page_is_as_it_was() {
     let files = sample::written(&sample::report(sample::findings(&[small()])));
     let page = readable(files.text("report.html"));
