@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use convscope_protocol::Table;
+use convscope_protocol::figure::FigureContent as FigureKind;
 
 use crate::chart;
 use crate::content::{Content, FigureContent, ResultContent, Section, TableContent};
@@ -206,9 +207,14 @@ fn settings(result: &ResultContent<'_>, provenance: &Provenance) -> String {
 fn figure_html(content: &FigureContent<'_>) -> String {
     let figure = content.figure;
     // A drawn table is a real one on the page: it can be read aloud, searched and copied.
-    let panels = match &content.table {
-        Some(table) => table_rows(table),
-        None => format!("<div class=\"panels\">\n{}</div>\n", content.drawn.panels),
+    let panels = if let Some(table) = &content.table {
+        table_rows(table)
+    } else {
+        let class = match figure.content {
+            FigureKind::Maps(_) => "panels rows",
+            FigureKind::Grid(_) | FigureKind::Picture(_) | FigureKind::Table(_) => "panels",
+        };
+        format!("<div class=\"{class}\">\n{}</div>\n", content.drawn.panels)
     };
     let legends = match content.drawn.legends.as_str() {
         "" => String::new(),

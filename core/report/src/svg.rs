@@ -7,6 +7,7 @@
 mod backend;
 mod document;
 pub(crate) mod markup;
+mod values;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
 pub(crate) use document::{Drawing, Words};
+pub(crate) use values::{Meaning, Values};
 
 use crate::ReportError;
 use crate::font::{self, Weight};
@@ -70,6 +72,8 @@ pub(crate) struct Part {
     /// Pictures that are used here for the first time, as elements.
     pictures: Vec<String>,
     markup: String,
+    /// What a page tells under the pointer.
+    values: Option<Values>,
 }
 
 /// How a text is set.
@@ -115,6 +119,7 @@ struct Sheet {
     prefix: String,
     parts: Vec<Part>,
     markup: String,
+    values: Option<Values>,
     pictures: Vec<String>,
     known: BTreeSet<String>,
     warnings: Vec<String>,
@@ -134,6 +139,7 @@ impl Canvas {
             prefix: prefix.to_owned(),
             parts: Vec::new(),
             markup: String::new(),
+            values: None,
             pictures: Vec::new(),
             known: BTreeSet::new(),
             warnings: Vec::new(),
@@ -152,8 +158,14 @@ impl Canvas {
         let mut sheet = self.0.borrow_mut();
         let markup = std::mem::take(&mut sheet.markup);
         let pictures = std::mem::take(&mut sheet.pictures);
-        sheet.parts.push(Part { role, label: label.to_owned(), area, pictures, markup });
+        let values = sheet.values.take();
+        sheet.parts.push(Part { role, label: label.to_owned(), area, pictures, markup, values });
         Ok(())
+    }
+
+    /// Gives the part that is drawn the numbers which a page tells under the pointer.
+    pub(crate) fn tell(&self, values: Values) {
+        self.0.borrow_mut().values = Some(values);
     }
 
     /// Draws a text whose first baseline is at `y`, and whose left, right or middle is at `x`.

@@ -80,10 +80,14 @@ impl Drawing {
             let [x, y, width, height] =
                 [part.area.x, part.area.y, part.area.width, part.area.height].map(Tenths);
             let pictures: Vec<&str> = part.pictures.iter().map(String::as_str).collect();
+            let values = match &part.values {
+                Some(values) => format!(" data-values=\"{}\"", escape(&values.json())),
+                None => String::new(),
+            };
             let _ = writeln!(
                 html,
                 "<svg viewBox=\"{x} {y} {width} {height}\" width=\"{width}\" \
-                 height=\"{height}\" role=\"img\" aria-label=\"{}\">",
+                 height=\"{height}\" role=\"img\" aria-label=\"{}\"{values}>",
                 escape(&part.label)
             );
             html.push_str(&definitions(&pictures));

@@ -1,9 +1,12 @@
 //! What figures of maps promise.
 
-use convscope_protocol::Findings;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use convscope_protocol::figure::{CellPlaces, FigureContent, MapRow, PanelContent};
+use convscope_protocol::{Findings, Values};
+use resvg::usvg::roxmltree::Document;
 
-use crate::occlusion::{LARGE, Occlusion, SMALL};
+use crate::occlusion::{LARGE, NAMES, Occlusion, SMALL};
 use crate::pictures::render;
 use crate::{refusals, sample};
 
@@ -55,6 +58,45 @@ fn corner(svg: &str) -> (u32, u32) {
     // The map begins half a window less half a step from the picture: 5 of 60 pixels.
     let mut next = || numbers.next().unwrap().round() as u32 - 25;
     (next(), next())
+}
+
+#[test]
+fn a_page_knows_the_numbers_of_every_map_and_a_file_does_not() {
+    let findings = SMALL.findings();
+    let Values::F32(probability) = &findings.array("probability").unwrap().values else {
+        unreachable!()
+    };
+    let expected: Vec<f32> = probability.iter().copied().collect();
+    let files = sample::written(&sample::report(SMALL.findings()));
+    assert!(!files.text("figures/01-occlusion.svg").contains("data-values"));
+    let page = Document::parse(page_body(files.text("report.html"))).unwrap();
+    let told: Vec<serde_json::Value> = page
+        .descendants()
+        .filter_map(|node| node.attribute("data-values"))
+        .map(|json| serde_json::from_str(json).unwrap())
+        .collect();
+    let units: Vec<&str> = told.iter().map(|map| map["unit"].as_str().unwrap()).collect();
+    assert_eq!(units, ["activation", "probability", "", "drop of the probability"]);
+    assert_eq!(told[2]["names"], serde_json::json!(["tabby", NAMES[2], NAMES[1]]));
+    let map = &told[1];
+    assert_eq!(map["rows"].as_array().unwrap().len(), 8);
+    let end = |name: &str| map[name].as_f64().unwrap();
+    let bytes = STANDARD.decode(map["values"].as_str().unwrap()).unwrap();
+    let steps = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let told: Vec<f64> = steps
+        .map(|step| end("low") + (end("high") - end("low")) * f64::from(step) / 65534.0)
+        .collect();
+    assert_eq!(told.len(), expected.len());
+    for (told, expected) in told.iter().zip(expected) {
+        assert!((told - f64::from(expected)).abs() < 1e-5, "{told} and {expected}");
+    }
+}
+
+/// Returns the main part of a page, which is well-formed as XML too.
+fn page_body(page: &str) -> &str {
+    let start = page.find("<figure ").unwrap();
+    let end = page.find("</figure>").unwrap() + "</figure>".len();
+    &page[start..end]
 }
 
 #[test]

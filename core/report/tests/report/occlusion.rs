@@ -32,7 +32,8 @@ pub(crate) const LARGE: Occlusion =
 pub(crate) const FINE: Occlusion =
     Occlusion { pictures: 1, height: 224, width: 224, window: 16, stride: 4, classes: 7 };
 
-const NAMES: [&str; 9] = [
+/// What the classes from 281 on are called.
+pub(crate) const NAMES: [&str; 9] = [
     "tabby",
     "Egyptian cat",
     "black-and-tan coonhound",

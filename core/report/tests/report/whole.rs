@@ -147,7 +147,7 @@ fn keep_a_report_to_look_at() {
     let out = std::env::var_os("CONVSCOPE_KEEP").expect("CONVSCOPE_KEEP names no folder");
     let high = sample::Layer { maps: 6, winners: 7, side: 150, ..sample::HIGH };
     let mut report = sample::report(sample::findings(&[sample::LOW, high]));
-    report.entries.push(Entry::Text("## Other kinds\n\nA `picture` and a `table`.".into()));
+    report.entries.push(Entry::Text("## Other kinds\n\nA `picture`, a `table` and `maps`.".into()));
     report.entries.push(entry("deconvnet", &Arc::new(sample::gallery())));
     let written = write(&report, &sample::provenance(), Path::new(&out)).unwrap();
     println!("{written:#?}");

@@ -57,6 +57,19 @@ impl Labels {
         (!values.is_empty()).then_some(Self { height, width, values })
     }
 
+    /// Returns what the classes that occur are called, the most frequent first.
+    pub(super) fn names(&self, names: &[ClassName]) -> Vec<String> {
+        self.ranking().iter().map(|(class, _)| name(*class, names)).collect()
+    }
+
+    /// Returns the place of every cell's class among the names; NaN for none.
+    pub(super) fn places(&self) -> Vec<f32> {
+        let ranking = self.ranking();
+        let places = ranking.iter().enumerate().map(|(place, (class, _))| (*class, place as f32));
+        let places: BTreeMap<u32, f32> = places.collect();
+        self.values.iter().map(|class| places.get(class).copied().unwrap_or(f32::NAN)).collect()
+    }
+
     /// Returns the classes that occur and how often, the most frequent first.
     fn ranking(&self) -> Vec<(u32, usize)> {
         let mut counts = BTreeMap::new();

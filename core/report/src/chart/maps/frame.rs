@@ -34,6 +34,11 @@ impl Frame {
         (whole(self.size.0), whole(self.size.1))
     }
 
+    /// Tenths of a pixel of the figure to a pixel of the picture.
+    pub(super) fn tenths(&self) -> f64 {
+        f64::from(self.width) / self.extent.0.max(self.extent.1) as f64
+    }
+
     /// Where first and last row and first and last column lie on the panel.
     pub(super) fn area(&self, [top, bottom, left, right]: [f64; 4]) -> Area {
         let place = |at: f64, extent: usize, size: i32| {

@@ -14,7 +14,7 @@ use crate::chart::legend::{Bar, STEPS, marks, meaning, sentence};
 use crate::chart::{LABEL, Scene};
 use crate::pixels::{Numbers, Pixels};
 use crate::svg::markup::number;
-use crate::svg::{Area, Canvas, whole};
+use crate::svg::{Area, Canvas, Meaning, Values, whole};
 use crate::{ReportError, colour, theme};
 
 /// Lines above a panel.
@@ -47,6 +47,7 @@ struct Layers {
     /// Where the picture lies on the panel.
     area: Area,
     title: String,
+    told: Option<Told>,
     marks: Vec<(Area, Mark)>,
 }
 
@@ -55,7 +56,15 @@ struct Coloured {
     picture: Option<Pixels>,
     borders: Borders,
     title: String,
+    told: Option<Told>,
     foot: Foot,
+}
+
+/// The numbers of a map, for a page.
+struct Told {
+    numbers: Vec<f32>,
+    meaning: Meaning,
+    borders: Borders,
 }
 
 impl PanelPlan {
@@ -87,7 +96,10 @@ impl PanelPlan {
                 let title = sentence(&[name, most]);
                 let foot = Foot::classes(&entries, frame.width);
                 let picture = (!entries.is_empty()).then_some(picture);
-                layers(scene, panel, frame, Coloured { picture, borders, title, foot })?
+                let meaning = Meaning::Name(labels.names(names));
+                let told = Told { numbers: labels.places(), meaning, borders: borders.clone() };
+                let told = Some(told);
+                layers(scene, panel, frame, Coloured { picture, borders, title, told, foot })?
             }
             PanelContent::Overlay { photograph, source, limit, cells } => {
                 let below = frame.shrunk(scene.numbers(photograph, &Colours::Photograph)?);
@@ -145,6 +157,9 @@ impl Layers {
                 canvas.hatch(whole, theme::FAINT);
             }
             canvas.picture(picture, area, &self.title)?;
+            if let Some(told) = &self.told {
+                canvas.tell(told.on_page((x, y), frame));
+            }
         } else {
             let middle = (x + width / 2, y + height / 2);
             canvas.text(&LABEL.fit("nothing to show", width), middle, HPos::Center, LABEL)?;
@@ -157,11 +172,25 @@ impl Layers {
     }
 }
 
+impl Told {
+    fn on_page(&self, origin: (i32, i32), frame: Frame) -> Values {
+        let place = |start: i32, at: f64| start + (at * frame.tenths()).round() as i32;
+        Values {
+            rows: self.borders.rows.iter().map(|&row| place(origin.1, row)).collect(),
+            columns: self.borders.columns.iter().map(|&column| place(origin.0, column)).collect(),
+            origin,
+            pixel: frame.tenths(),
+            meaning: self.meaning.clone(),
+            numbers: self.numbers.clone(),
+        }
+    }
+}
+
 fn layers(
     scene: &Scene<'_>,
     panel: &Panel,
     frame: Frame,
-    Coloured { picture, borders, title, foot }: Coloured,
+    Coloured { picture, borders, title, told, foot }: Coloured,
 ) -> Result<(Body, Foot), ReportError> {
     let area = frame.area(borders.ends());
     let picture = picture.map(|picture| {
@@ -174,7 +203,7 @@ fn layers(
         Ok((frame.mark(mark).ok_or_else(misplaced)?, mark.clone()))
     };
     let marks = panel.marks.iter().map(place).collect::<Result<_, ReportError>>()?;
-    Ok((Body::Picture(Layers { picture, area, title, marks }), foot))
+    Ok((Body::Picture(Layers { picture, area, title, told, marks }), foot))
 }
 
 fn map(
@@ -192,7 +221,12 @@ fn map(
     let borders = borders(scene, source, cells, (numbers.height, numbers.width), frame)?;
     let picture = (!numbers.is_absent()).then(|| colour::paint(&numbers, colours));
     let foot = Foot::bar(Bar::new(colours), &[unit, meaning(colours)], frame.width);
-    Ok(Coloured { picture, borders, title, foot })
+    let told = colour::is_single(colours).then(|| Told {
+        numbers: numbers.values,
+        meaning: Meaning::Amount(unit.to_owned()),
+        borders: borders.clone(),
+    });
+    Ok(Coloured { picture, borders, title, told, foot })
 }
 
 fn overlaid(
@@ -215,7 +249,9 @@ fn overlaid(
     let bar = Bar { pixels: overlay::ramp(limit, STEPS), marks: marks((-limit, limit)) };
     let foot = Foot::bar(Some(bar), &[unit, meaning(&colours)], frame.width);
     let borders = Borders::whole(pixels, frame.extent);
-    Ok(Coloured { picture: Some(picture), borders, title, foot })
+    let meaning = Meaning::Amount(unit.to_owned());
+    let told = Some(Told { numbers: numbers.values, meaning, borders: of_map });
+    Ok(Coloured { picture: Some(picture), borders, title, told, foot })
 }
 
 fn borders(
