@@ -83,7 +83,7 @@ pub enum PanelContent {
     ///
     /// At most seven classes get a colour and a line in the legend, the most frequent first (of
     /// equals the one with the smaller index); the rest are `other`. A class keeps its colour from
-    /// row to row.
+    /// row to row, as far as seven colours go: each map has a legend of its own.
     Classes {
         /// Where the indices are.
         source: Source,

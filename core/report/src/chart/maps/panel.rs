@@ -118,10 +118,12 @@ impl PanelPlan {
     }
 
     fn body_height(&self) -> i32 {
-        match &self.body {
-            Body::Picture(_) => self.frame.size.0 + axes::BELOW,
+        let height = match &self.body {
+            Body::Picture(_) => 0,
             Body::Tiles(tiles) => tiles.height(),
-        }
+        };
+        // Tiles have no numbers below, and their colour bar stands beside the others all the same.
+        height.max(self.frame.size.0) + axes::BELOW
     }
 
     /// Draws the panel; the words above it end at `y`.
