@@ -57,6 +57,14 @@ impl<'host> Images<'host> {
             .map_err(|error| AnalysisError::Interface(format!("item {index}: {error}")))
     }
 
+    /// Returns the names of all images.
+    ///
+    /// # Errors
+    /// As [`item`](Self::item).
+    pub fn names(&self) -> Result<Vec<String>, AnalysisError> {
+        (0..self.len).map(|index| Ok(self.item(index)?.name)).collect()
+    }
+
     /// Returns an image as the network takes it, `[1, c, h, w]`.
     ///
     /// # Errors

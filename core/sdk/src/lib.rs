@@ -100,6 +100,7 @@
 mod analysis;
 mod batch;
 mod boundary;
+mod classes;
 mod error;
 #[doc(hidden)]
 pub mod export;
@@ -119,12 +120,13 @@ pub use convscope_statistics::Random;
 
 pub use analysis::Analysis;
 pub use batch::Batch;
+pub use classes::{class_count, class_in_words, predicted_classes, targets_of};
 pub use error::AnalysisError;
 pub use host::{Host, LogLevel};
 pub use images::Images;
 pub use method::{Amplitude, Method, Normalization, Overlap};
 pub use model::Model;
 pub use parameter::{
-    ImagesParameter, LayerName, LayerWithMaps, OneOrMany, Position, Positions, Target,
+    Boxes, ImagesParameter, LayerName, LayerWithMaps, OneOrMany, Position, Positions, Target,
 };
-pub use picture::{around_grey, input_channels, pixel_channels};
+pub use picture::{around_grey, input_channels, picture_array, pixel_channels, symmetric_limit};

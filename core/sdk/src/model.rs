@@ -37,6 +37,21 @@ impl<'host> Model<'host> {
         self.description.layers.iter().find(|layer| layer.name == name)
     }
 
+    /// Returns `[channels, height, width]` of the picture that the model takes.
+    ///
+    /// # Errors
+    /// Fails when the model's first input is no picture.
+    pub fn input_extents(&self) -> Result<[usize; 3], AnalysisError> {
+        let input = self.description.inputs.first();
+        match input.map(|input| input.shape.as_slice()) {
+            Some(&[_, channels, height, width]) => Ok([channels, height, width]),
+            shape => Err(AnalysisError::Unsupported(format!(
+                "the model's first input is no picture: its shape is {:?}",
+                shape.unwrap_or_default()
+            ))),
+        }
+    }
+
     /// Runs forward and hands what is captured to `sink`, some cases at a time and in order, so
     /// that memory stays bounded. With no cases, every image is one case as it is.
     ///

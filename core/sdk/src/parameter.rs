@@ -1,5 +1,6 @@
 //! Types that parameters of many analyses have.
 
+mod boxes;
 mod images;
 mod layer_name;
 mod layer_with_maps;
@@ -7,6 +8,7 @@ mod one_or_many;
 mod position;
 mod target;
 
+pub use boxes::Boxes;
 pub use images::ImagesParameter;
 pub use layer_name::LayerName;
 pub use layer_with_maps::LayerWithMaps;

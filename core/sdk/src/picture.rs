@@ -1,25 +1,33 @@
 //! What figures of pictures and projections need.
 
-use convscope_protocol::Axis;
-use convscope_protocol::ModelDescription;
+use convscope_protocol::array::ArrayMeta;
 use convscope_protocol::figure::Colours;
+use convscope_protocol::{Array, Axis, ModelDescription};
+use ndarray::{Array4, Axis as Dimension};
+
+use crate::{AnalysisError, Images};
 
 /// The share of the values that a symmetric scale covers.
 const COVERED: f64 = 0.995;
 
 /// Returns colours around grey = 0 whose symmetric scale ends at the 99.5th percentile of the
-/// absolute values; a few outliers then do not wash the picture out. NaN does not count.
+/// absolute values; see [`symmetric_limit`].
 pub fn around_grey(values: impl IntoIterator<Item = f32>) -> Colours {
+    Colours::AroundGrey { limit: symmetric_limit(values) }
+}
+
+/// Returns where a symmetric scale ends: at the 99.5th percentile of the absolute values; a few
+/// outliers then do not wash the picture out. NaN does not count.
+pub fn symmetric_limit(values: impl IntoIterator<Item = f32>) -> f32 {
     let mut values: Vec<f32> = values.into_iter().filter(|v| v.is_finite()).map(f32::abs).collect();
     if values.is_empty() {
-        return Colours::AroundGrey { limit: 1.0 };
+        return 1.0;
     }
     let place = ((values.len() - 1) as f64 * COVERED) as usize;
     let (_, limit, above) = values.select_nth_unstable_by(place, f32::total_cmp);
     let largest = above.iter().copied().fold(*limit, f32::max);
     // What is zero nearly everywhere still has a scale, and so has what is zero everywhere.
-    let limit = [*limit, largest].into_iter().find(|&limit| limit > 0.0).unwrap_or(1.0);
-    Colours::AroundGrey { limit }
+    [*limit, largest].into_iter().find(|&limit| limit > 0.0).unwrap_or(1.0)
 }
 
 /// Returns the channel axis of values in the network's input: its colours in the network's own
@@ -37,6 +45,36 @@ pub fn input_channels(model: &ModelDescription) -> Axis {
 /// Returns the channel axis of a picture's pixels: red, green, blue.
 pub fn pixel_channels() -> Axis {
     colours(["red", "green", "blue"])
+}
+
+/// Makes the array `picture`, `[image, channel, row, column]`: the pictures as the network sees them,
+/// before normalization. Nothing where some are raw tensors. `progress` is called before each.
+///
+/// # Errors
+/// Fails when a picture cannot be read, or with the error of `progress`.
+pub fn picture_array(
+    images: &Images<'_>,
+    names: &[String],
+    mut progress: impl FnMut(usize) -> Result<(), AnalysisError>,
+) -> Result<Option<Array>, AnalysisError> {
+    let mut pictures: Option<Array4<u8>> = None;
+    for image in 0..images.len() {
+        progress(image)?;
+        let Some(pixels) = images.pixels(image)? else { return Ok(None) };
+        let pixels = pixels.permuted_axes([2, 0, 1]);
+        let (channels, height, width) = pixels.dim();
+        let empty = || Array4::zeros([images.len(), channels, height, width]);
+        pictures.get_or_insert_with(empty).index_axis_mut(Dimension(0), image).assign(&pixels);
+    }
+    let Some(pictures) = pictures else { return Ok(None) };
+    let image = Axis::labelled("image", names.to_vec());
+    let axes = vec![image, pixel_channels(), Axis::named("row"), Axis::named("column")];
+    let doc = "The pictures at the size of the network's input, before normalization.";
+    Ok(Some(Array {
+        name: "picture".to_owned(),
+        meta: ArrayMeta { axes, unit: "grey level".to_owned(), doc: doc.to_owned() },
+        values: pictures.into_dyn().into(),
+    }))
 }
 
 fn colours(names: [&str; 3]) -> Axis {

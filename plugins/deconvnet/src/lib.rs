@@ -52,14 +52,12 @@ impl Analysis for Deconvnet {
         if images.is_empty() {
             return Err(AnalysisError::parameter("images", "there are no pictures"));
         }
-        let input = projection::input_extents(&model)?;
+        let input = model.input_extents()?;
         let layers = layers::layers(&model, &parameters)?;
         maps::check(&layers, &parameters.maps)?;
         let limits = Limits { top: parameters.top, spots_per_image: parameters.spots_per_image };
         let statistics = mining::mine(host, &model, &images, layers, limits, SEARCHING)?;
-        let names = (0..images.len())
-            .map(|index| Ok(images.item(index)?.name))
-            .collect::<Result<Vec<_>, AnalysisError>>()?;
+        let names = images.names()?;
         let inversion = Inversion {
             composite: Method::Deconvnet.composite(parameters.overlap, parameters.lrn),
             amount: parameters.start.into(),

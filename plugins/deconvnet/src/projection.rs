@@ -155,18 +155,6 @@ fn copy(
     target.slice_mut(s![map, rank, .., dy..dy + height, dx..dx + width]).assign(&part);
 }
 
-/// Returns `[channels, height, width]` of the network's input.
-pub(crate) fn input_extents(model: &Model<'_>) -> Result<[usize; 3], AnalysisError> {
-    let input = model.description().inputs.first();
-    match input.map(|input| input.shape.as_slice()) {
-        Some(&[_, channels, height, width]) => Ok([channels, height, width]),
-        shape => Err(AnalysisError::Unsupported(format!(
-            "the model's first input is no picture: its shape is {:?}",
-            shape.unwrap_or_default()
-        ))),
-    }
-}
-
 impl Projected {
     /// Makes the arrays `projection.LAYER` and `patch.LAYER`.
     pub(crate) fn into_arrays(self, model: &Model<'_>, layer: &str, maps: &[usize]) -> Vec<Array> {

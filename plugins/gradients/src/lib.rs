@@ -14,7 +14,7 @@ use convscope_sdk::protocol::table::Column;
 use convscope_sdk::protocol::{Array, Axis, Cell, Table};
 use convscope_sdk::{
     Amplitude, Analysis, AnalysisError, Host, Images, Method, Normalization, Overlap,
-    export_plugin, input_channels, pixel_channels,
+    export_plugin, input_channels, picture_array,
 };
 use ndarray::{Array4, Axis as Dimension};
 
@@ -44,16 +44,21 @@ fn run(host: &Host<'_>, kind: &Kind, parameters: &Parameters) -> Result<(), Anal
     host.progress(0.0, "looking at the pictures")?;
     let explained = explained::explained(&model, &images, parameters)?;
     let attribution = attribute(host, kind.method, &images, &explained, parameters)?;
-    let names = (0..images.len())
-        .map(|index| Ok(images.item(index)?.name))
-        .collect::<Result<Vec<_>, AnalysisError>>()?;
+    let names = images.names()?;
+    let pictures = picture_array(&images, &names, |image| {
+        let fraction = CARRIED_BACK + (1.0 - CARRIED_BACK) * image as f64 / images.len() as f64;
+        host.progress(fraction, "reading the pictures")
+    })?;
     let setting = Setting {
         kind,
         names: &names,
         explained: &explained,
         options: &options_in_words(parameters),
-        has_pictures: emit_pictures(host, &images, &names)?,
+        has_pictures: pictures.is_some(),
     };
+    if let Some(pictures) = pictures {
+        host.emit_array(pictures)?;
+    }
     let figure = figure::figure(&attribution, &setting);
     let is_drawable = matches!(attribution.len_of(Dimension(1)), 1 | 3);
     let axes = vec![
@@ -103,35 +108,6 @@ fn attribute(
         host.progress(fraction, &format!("carried back {done} of {count}"))
     })?;
     Ok(attribution)
-}
-
-/// Emits the pictures as the network sees them, channels first; says whether there are any.
-fn emit_pictures(
-    host: &Host<'_>,
-    images: &Images<'_>,
-    names: &[String],
-) -> Result<bool, AnalysisError> {
-    let mut pictures: Option<Array4<u8>> = None;
-    let count = images.len();
-    for image in 0..count {
-        let fraction = CARRIED_BACK + (1.0 - CARRIED_BACK) * image as f64 / count as f64;
-        host.progress(fraction, "reading the pictures")?;
-        let Some(pixels) = images.pixels(image)? else { return Ok(false) };
-        let pixels = pixels.permuted_axes([2, 0, 1]);
-        let (channels, height, width) = pixels.dim();
-        let all = pictures.get_or_insert_with(|| Array4::zeros([count, channels, height, width]));
-        all.index_axis_mut(Dimension(0), image).assign(&pixels);
-    }
-    let Some(pictures) = pictures else { return Ok(false) };
-    let image = Axis::labelled("image", names.to_vec());
-    let axes = vec![image, pixel_channels(), Axis::named("row"), Axis::named("column")];
-    let doc = "The pictures at the size of the network's input, before normalization.";
-    host.emit_array(Array {
-        name: "picture".to_owned(),
-        meta: ArrayMeta { axes, unit: "grey level".to_owned(), doc: doc.to_owned() },
-        values: pictures.into_dyn().into(),
-    })?;
-    Ok(true)
 }
 
 /// Says what is explained in each picture.

@@ -1,7 +1,9 @@
 //! Explains a class: the unit that holds its score.
 
-use convscope_sdk::protocol::{Amount, Capture, Reduction, Start};
-use convscope_sdk::{AnalysisError, Images, Model, OneOrMany, Target};
+use convscope_sdk::protocol::{Amount, Start};
+use convscope_sdk::{
+    AnalysisError, Images, Model, OneOrMany, Target, class_in_words, predicted_classes, targets_of,
+};
 
 use super::Explained;
 
@@ -12,58 +14,30 @@ pub(super) fn explained(
     targets: &OneOrMany<Target>,
     amount: Amount,
 ) -> Result<Vec<Explained>, AnalysisError> {
-    let targets = targets.for_each(images.len(), "target")?;
-    let count = class_count(model)?;
-    for target in &targets {
-        if let Target::Class(class) = **target
-            && class >= count
-        {
-            let problem = format!("there is no class {class}; classes are 0 to {}", count - 1);
-            return Err(AnalysisError::parameter("target", problem));
-        }
-    }
-    let predicted =
-        if targets.contains(&&Target::Predicted) { predicted(model, images)? } else { Vec::new() };
-    let explain = |(image, target): (usize, &&Target)| {
-        let class = match **target {
+    let targets = targets_of(model, images, targets).map_err(with_another_way)?;
+    let predicted = if targets.contains(&Target::Predicted) {
+        predicted_classes(model, images)?
+    } else {
+        Vec::new()
+    };
+    let explain = |(image, target): (usize, &Target)| {
+        let class = match *target {
             Target::Predicted => predicted[image],
             Target::Class(class) => class,
         };
         let value = model.description().score.clone();
         let start = Start { image, value, channel: class, position: None, amount };
-        let words = match model.description().labels.get(class) {
-            Some(label) => format!("class {class}, {label}"),
-            None => format!("class {class}"),
-        };
-        Explained { start, words }
+        Explained { start, words: class_in_words(model, class) }
     };
     Ok(targets.iter().enumerate().map(explain).collect())
 }
 
-/// Counts the classes of the model.
-fn class_count(model: &Model<'_>) -> Result<usize, AnalysisError> {
-    let name = &model.description().score;
-    match model.layer(name).map(|layer| layer.shape.as_slice()) {
-        Some([_, classes] | [_, classes, 1, 1]) if *classes > 0 => Ok(*classes),
-        Some(shape) => Err(AnalysisError::Unsupported(format!(
-            "the scores of the model, {name}, have shape {shape:?}, which is no list of classes; \
-             explain a unit with `layer` and `channel` instead"
-        ))),
-        None => Err(AnalysisError::Unsupported(format!(
-            "the model's scores, {name}, are no layer; explain a unit with `layer` and `channel` \
-             instead"
-        ))),
+/// A model without a list of classes has units that can be explained.
+fn with_another_way(error: AnalysisError) -> AnalysisError {
+    match error {
+        AnalysisError::Unsupported(words) => AnalysisError::Unsupported(format!(
+            "{words}; explain a unit with `layer` and `channel` instead"
+        )),
+        other => other,
     }
-}
-
-/// Finds the class with the largest score in every picture.
-fn predicted(model: &Model<'_>, images: &Images<'_>) -> Result<Vec<usize>, AnalysisError> {
-    let value = model.description().score.clone();
-    let capture = Capture::new(value, Reduction::Argmax);
-    let mut classes = Vec::with_capacity(images.len());
-    model.observe(images, &[], &[capture], |batch| {
-        classes.extend(batch.indices(0)?.iter().map(|&class| class as usize));
-        Ok(())
-    })?;
-    Ok(classes)
 }
