@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host", &["abi", "data", "onnx", "protocol", "runtime"]),
     ("plugin-deconvnet", &["sdk"]),
     ("plugin-gradients", &["sdk"]),
+    ("plugin-occlusion", &["sdk"]),
     ("script", &["protocol", "report"]),
 ];
 

@@ -17,6 +17,7 @@ mod formats;
 mod fuzz;
 mod inspect;
 mod mistakes;
+mod occlusion;
 mod operators;
 mod plugins;
 mod refusals;
