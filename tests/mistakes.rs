@@ -177,6 +177,11 @@ fn a_script_without_mistakes_is_said_to_have_none() {
     command.args(["check", "scripts/deconvnet.rhai", "--set", "layers=[\"fire9/concat\"]"]);
     command.args(["--set", "model=examples/models/squeezenet1_1.onnx"]);
     assert_eq!(json_of(&mut command)["script"], "scripts/deconvnet.rhai");
+    let mut command = convscope();
+    command.args(["check", "scripts/occlusion.rhai", "--set", "windows=[16, [32, 24]]"]);
+    command.args(["--set", "model=examples/models/squeezenet1_1.onnx"]);
+    command.args(["--set", "target=espresso", "--set", "box=[0, 0, 90, 120]"]);
+    assert_eq!(json_of(&mut command)["script"], "scripts/occlusion.rhai");
 }
 
 #[test]

@@ -167,8 +167,8 @@ impl ScriptModel for FakeModel {
         for (key, value) in &arguments {
             match (key.as_str(), value) {
                 (
-                    "baseline" | "choose" | "images" | "layers" | "maps" | "spots_per_image"
-                    | "stride" | "target" | "top",
+                    "baseline" | "choose" | "images" | "layer" | "layers" | "maps"
+                    | "spots_per_image" | "stride" | "target" | "top",
                     _,
                 ) => {}
                 ("window", Argument::Json(Value::Number(window))) if window.as_i64() > Some(0) => {}
@@ -187,7 +187,7 @@ impl ScriptModel for FakeModel {
         if analysis.ends_with("/deconvnet") && arguments.contains_key("top") {
             return Ok(deconvnet(analysis, arguments.get("layers")));
         }
-        if arguments.contains_key("stride") {
+        if matches!(arguments.get("stride"), Some(Argument::Json(stride)) if *stride == json!(1)) {
             return Err(Failure::cancelled());
         }
         Ok(findings(analysis))
@@ -266,6 +266,7 @@ fn plugin(id: &str) -> PluginDescriptor {
                 },
                 "required": ["kind"],
             },
+            "layer": { "description": "A layer.", "type": "string", "x-convscope": "layer" },
         },
         "required": ["images"],
         "additionalProperties": false,

@@ -26,7 +26,7 @@ fn an_unknown_parameter_is_found_before_anything_runs() {
     assert_eq!(mistake.label.unwrap(), "did you mean `window`?");
     assert_eq!(
         mistake.help.unwrap(),
-        "parameters: images, window = 32, stride = 8, layers, target, baseline"
+        "parameters: images, window = 32, stride = 8, layers, target, baseline, layer"
     );
     let place = mistake.place.unwrap();
     assert_eq!((place.line, place.column), (2, 37));
@@ -106,7 +106,7 @@ fn wrong_arguments_are_told_with_the_right_ones() {
     assert_eq!(word, "occlusion");
     assert_eq!(
         help,
-        "write `model.occlusion(#{ … })`\nparameters: images, window = 32, stride = 8, layers, target, baseline"
+        "write `model.occlusion(#{ … })`\nparameters: images, window = 32, stride = 8, layers, target, baseline, layer"
     );
 
     let (message, _, help) = told(&format!("{LOADED} let p = report(\"x\"); p.text(3);"));

@@ -19,10 +19,23 @@ fn the_quickstart_shows_every_layer() {
     let entries = outcome.report.unwrap().entries;
     let figures = entries.iter().filter(|entry| matches!(entry, Entry::Figure { .. })).count();
     let tables = entries.iter().filter(|entry| matches!(entry, Entry::Table { .. })).count();
-    assert_eq!((figures, tables), (4, 2));
+    assert_eq!((figures, tables), (5, 4));
     let Entry::Text(first) = &entries[0] else { panic!("no words first") };
     assert!(first.contains("use `scripts/deconvnet.rhai`."), "{first}");
     assert!(first.contains("The 2 photographs"), "{first}");
+}
+
+#[test]
+fn the_quickstart_covers_one_photograph_coarsely_when_time_is_short() {
+    let script = root().join("examples/quickstart.rhai");
+    let asked = |desk: Desk| {
+        let asked = desk.run_file(&script).asked();
+        asked.into_iter().find(|line| line.contains("fake/occlusion ")).unwrap()
+    };
+    let slow = asked(Desk::new());
+    assert!(slow.contains("\"images\": 2 images") && slow.contains("\"stride\": 16"), "{slow}");
+    let quick = asked(Desk::new().set("quick", "true"));
+    assert!(quick.contains("\"stride\": 32"), "{quick}");
 }
 
 #[test]
