@@ -7,7 +7,8 @@ use ndarray::{ArrayD, Axis};
 use serde_json::Value;
 
 use crate::support::{
-    convscope, fixture, folder, instruction_sets, json_of, npy, photo, refusal, squeezenet, written,
+    assert_close, convscope, fixture, folder, instruction_sets, json_of, npy, photo, refusal,
+    squeezenet, written,
 };
 
 /// Largest difference of a score.
@@ -92,6 +93,18 @@ fn scores_are_those_of_one_forward_pass_per_place() {
             assert!(error.abs() <= f64::from(TOLERANCE), "{network}: {error:e}");
         }
     }
+}
+
+#[test]
+fn attribution_is_that_of_captum_where_windows_fit_exactly() {
+    let (folder_of, out) = (fixture("branching"), folder());
+    let settings = ["target=5", "window=9", "stride=4", "baseline=zero"].map(str::to_owned);
+    let (model, input) = (folder_of.join("model.onnx"), folder_of.join("input.npy"));
+    occlude(&model, &input, &settings, out.path(), best(), &[]);
+    let attribution = result(out.path(), "attribution");
+    let attribution = attribution.index_axis(Axis(0), 0).to_owned();
+    let expected = npy(&folder_of.join("reference/occlusion_attribution.npy"));
+    assert_close(&attribution, &expected, TOLERANCE, "attribution");
 }
 
 /// Photographs with the parts that make them what they are, in pixels of the originals.

@@ -19,7 +19,6 @@ mod windows;
 
 pub use parameters::{Baseline, Extent, MapChoice, NamedBaseline, Parameters};
 
-use convscope_sdk::protocol::Array;
 use convscope_sdk::{
     Analysis, AnalysisError, Host, Images, Model, class_in_words, export_plugin, picture_array,
     targets_of,
@@ -157,13 +156,12 @@ fn run(host: &Host<'_>, parameters: &Parameters) -> Result<(), AnalysisError> {
         summary::parts(&scales, &setting),
         summary::set(&scales, &setting)?,
     ];
-    let arrays: Vec<Array> = scales
+    let arrays = scales
         .into_iter()
         .flat_map(|scale| scale.into_arrays(names))
         .chain(results::clean(&covered, &subjects.of_images, names))
         .chain(results::projections(projections, model.description(), names))
-        .chain(pictures)
-        .collect();
+        .chain(pictures);
     for array in arrays {
         host.emit_array(array)?;
     }

@@ -3,7 +3,7 @@
 use convscope_sdk::input_channels;
 use convscope_sdk::protocol::array::ArrayMeta;
 use convscope_sdk::protocol::{Array, Axis, ModelDescription, Values};
-use ndarray::{Array2, Array3, ArrayD, Axis as Dimension, stack};
+use ndarray::{Array3, ArrayD, Axis as Dimension, stack};
 
 use crate::covering::{Covered, Seen, per_pixel};
 use crate::projection::Projections;
@@ -33,20 +33,18 @@ impl Scale {
     ) -> Result<Self, ndarray::ShapeError> {
         let maps: Vec<_> = covered.iter().map(|covered| covered.maps[place].view()).collect();
         let seen = stack(Dimension(0), &maps)?;
+        let [height, width] = picture;
         let pixels = |value: fn(&Seen) -> f32| {
-            let each: Vec<Array2<f32>> = covered
-                .iter()
-                .map(|covered| {
-                    let clean = value(&covered.clean);
-                    let drop = covered.maps[place].map(|seen| clean - value(seen));
-                    per_pixel(&drop.view(), &windows, picture)
-                })
-                .collect();
-            let views: Vec<_> = each.iter().map(|map| map.view()).collect();
-            stack(Dimension(0), &views)
+            let mut all = Array3::zeros([covered.len(), height, width]);
+            for (covered, mut pixels) in covered.iter().zip(all.outer_iter_mut()) {
+                let clean = value(&covered.clean);
+                let drop = covered.maps[place].map(|seen| clean - value(seen));
+                pixels.assign(&per_pixel(&drop.view(), &windows, picture));
+            }
+            all
         };
-        let attribution = pixels(|seen| seen.score)?;
-        let drop = pixels(|seen| seen.probability)?;
+        let attribution = pixels(|seen| seen.score);
+        let drop = pixels(|seen| seen.probability);
         Ok(Self { windows, seen, attribution, drop })
     }
 
