@@ -150,6 +150,14 @@ mod tests {
     }
 
     #[test]
+    fn lengths_of_nothing_are_refused() {
+        let (none, one) = (Extent::Each([1, 0]), Extent::Both(1));
+        let refused = |size, stride| Windows::new("window", size, stride, [5, 5]).unwrap_err();
+        assert_eq!(refused(none, one).to_string(), "`window`: 0 pixels are none");
+        assert_eq!(refused(one, none).to_string(), "`stride`: 0 pixels are none");
+    }
+
+    #[test]
     fn too_many_places_are_refused() {
         let one = Extent::Both(1);
         let error = Windows::new("window", one, one, [1025, 1024]).unwrap_err();

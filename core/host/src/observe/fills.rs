@@ -90,3 +90,15 @@ fn image_of(intervention: &Intervention) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_loaded_fills_nothing() {
+        let region = Region { top: 0, left: 0, height: 1, width: 1 };
+        let error = Fills::default().part(3, [0], region).unwrap_err();
+        assert_eq!(error.to_string(), "fill: image 3 was not loaded");
+    }
+}
