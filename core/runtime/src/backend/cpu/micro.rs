@@ -249,6 +249,43 @@ unsafe fn body<V: Vector, const P: usize, const N: usize, const STEP: usize>(cal
                 w = w.add(N * V::LANES);
             }
         }
+        // No branch within the loops over the sums, or they would leave their registers.
+        let floor = V::splat(if call.rectify { 0.0 } else { f32::NEG_INFINITY });
+        match call.start {
+            Start::Zero => store(
+                call,
+                sums,
+                #[inline(always)]
+                |_, _, sum| sum.at_least(floor),
+            ),
+            Start::Bias(bias) => store(
+                call,
+                sums,
+                #[inline(always)]
+                |_, channel, sum| sum.add(V::load(bias.as_ptr().add(channel))).at_least(floor),
+            ),
+            Start::Stored => store(
+                call,
+                sums,
+                #[inline(always)]
+                |to, _, sum| sum.add(V::load(to)).at_least(floor),
+            ),
+        }
+    }
+}
+
+/// Stores what is made of the sums, their places and their channels within the blocks.
+///
+/// # Safety
+/// As [`body`].
+#[inline(always)]
+unsafe fn store<V: Vector, const P: usize, const N: usize>(
+    call: &Call<'_>,
+    sums: [[V; N]; P],
+    made: impl Fn(*mut f32, usize, V) -> V,
+) {
+    // SAFETY: the caller vouches.
+    unsafe {
         let out = call.out.start.add(call.out_start);
         for (p, sums) in sums.into_iter().enumerate() {
             for (n, sum) in sums.into_iter().enumerate() {
@@ -256,13 +293,7 @@ unsafe fn body<V: Vector, const P: usize, const N: usize, const STEP: usize>(cal
                 let to = out
                     .add(p * call.out_step)
                     .add(channel / BLOCK * call.out_block + channel % BLOCK);
-                let sum = match call.start {
-                    Start::Zero => sum,
-                    Start::Bias(bias) => sum.add(V::load(bias.as_ptr().add(channel))),
-                    Start::Stored => sum.add(V::load(to)),
-                };
-                let sum = if call.rectify { sum.rectify() } else { sum };
-                sum.store(to);
+                made(to, channel, sum).store(to);
             }
         }
     }

@@ -85,8 +85,14 @@ pub(super) trait Vector: Copy {
     unsafe fn mul(self, other: Self) -> Self;
     /// `self + a · b`, rounded once where the instruction set can.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
+    /// max(self, floor) that keeps NaN of `self`.
+    unsafe fn at_least(self, floor: Self) -> Self;
     /// max(self, 0) that keeps NaN.
-    unsafe fn rectify(self) -> Self;
+    #[inline(always)]
+    unsafe fn rectify(self) -> Self {
+        // SAFETY: the caller has the instruction set.
+        unsafe { self.at_least(Self::splat(0.0)) }
+    }
     /// In every lane `a` where `self > limit`, else `b`; NaN is not greater.
     unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self;
     /// A bit for every lane, the first lowest, that is set where it is not zero; NaN is not.
@@ -108,7 +114,7 @@ mod x86 {
 
     /// Writes one method after the other as a call of an intrinsic.
     macro_rules! vector {
-        ($vector:ty, $lanes:literal, $set1:ident, $zero:ident, $load:ident, $store:ident,
+        ($vector:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident,
          $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident,
          |$block:ident, $first:ident, $order:ident| $permuted:expr,
          |$x:ident, $limit:ident, $a:ident, $b:ident| $select:expr,
@@ -168,10 +174,10 @@ mod x86 {
                 }
 
                 #[inline(always)]
-                unsafe fn rectify(self) -> Self {
+                unsafe fn at_least(self, floor: Self) -> Self {
                     // Where an operand is NaN the instruction returns the second one.
                     // SAFETY: see above.
-                    unsafe { $max($zero(), self) }
+                    unsafe { $max(floor, self) }
                 }
 
                 #[inline(always)]
@@ -195,7 +201,6 @@ mod x86 {
         __m512,
         16,
         _mm512_set1_ps,
-        _mm512_setzero_ps,
         _mm512_loadu_ps,
         _mm512_storeu_ps,
         _mm512_add_ps,
@@ -215,7 +220,6 @@ mod x86 {
         __m256,
         8,
         _mm256_set1_ps,
-        _mm256_setzero_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
         _mm256_add_ps,
@@ -309,8 +313,8 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
-    unsafe fn rectify(self) -> Self {
-        Self(self.0.map(|x| if x <= 0.0 { 0.0 } else { x }))
+    unsafe fn at_least(self, floor: Self) -> Self {
+        self.zip(floor, |x, floor| if x <= floor { floor } else { x })
     }
 
     #[inline(always)]
