@@ -77,7 +77,7 @@ struct Group {
 /// Some taps and input blocks, and the outputs that see them.
 #[derive(Debug)]
 struct Pass {
-    /// The output columns.
+    /// The output columns whose taps lie on the map.
     columns: Range<usize>,
     /// Row by row of the kernel.
     segments: Vec<Segment>,
@@ -194,9 +194,8 @@ impl Direct {
 
     /// Lists the passes over `blocks` input blocks: outputs, and runs row by row of the kernel.
     fn runs(&self, blocks: usize) -> Vec<(Range<usize>, Vec<Run>)> {
-        let [rows, columns] = &self.stencils;
+        let taps_down = self.stencils[0].taps.len();
         let per_segment = (DEPTH / self.depth).max(1);
-        let taps_down = rows.taps.len();
         let mut passes = Vec::new();
         for (covered, taps) in self.classes() {
             if taps_down == 0 {
@@ -217,16 +216,9 @@ impl Direct {
                 }
             }
         }
-        let all = 0..columns.outputs;
-        let covers = |pass: Option<&(Range<usize>, Vec<Run>)>| pass.is_some_and(|p| p.0 == all);
-        if !covers(passes.first()) {
-            passes.insert(0, (all.clone(), Vec::new()));
-        }
-        // One that covers everything ends the sums, so that it can rectify them.
-        if passes.len() > 1 && !covers(passes.last()) {
-            let last = passes.iter().rposition(|pass| pass.0 == all).unwrap_or(0);
-            let last = if last == 0 { (all, Vec::new()) } else { passes.remove(last) };
-            passes.push(last);
+        if passes.is_empty() {
+            // Of the bias alone.
+            passes.push((0..0, Vec::new()));
         }
         passes
     }
@@ -378,21 +370,21 @@ impl Direct {
             for strip in strips.clone() {
                 let (row, part) = (strip / per_row, strip % per_row);
                 let (image, row) = (row / rows.outputs, row % rows.outputs);
-                let start = (part * width).max(pass.columns.start);
-                let end = ((part + 1) * width).min(pass.columns.end);
+                let (start, end) = (part * width, columns.outputs.min((part + 1) * width));
                 let support = &supports[image];
                 let taps = rows.taps_within(row, &support.rows);
                 let segments = &pass.segments[taps.start * pass.per_row..taps.end * pass.per_row];
                 let must_run =
                     pass.base == Base::Bias || pass.rectifies && epilogue == Epilogue::Rectify;
-                if start >= end || segments.is_empty() && !must_run {
+                if segments.is_empty() && !must_run {
                     continue;
                 }
                 let reach = columns.outputs_within(&support.columns);
-                let (from, to) = (reach.start.clamp(start, end), reach.end.clamp(start, end));
+                let from = reach.start.max(pass.columns.start).clamp(start, end);
+                let to = reach.end.min(pass.columns.end).clamp(from, end);
                 let input_row = (row * rows.stride).cast_signed() + top;
                 let out_row = rows.start + row * rows.step;
-                // Outside the reach of the support there are no products.
+                // Elsewhere there are no products.
                 let parts = [(start..from, &[][..]), (from..to, segments), (to..end, &[])];
                 let parts = parts.into_iter().filter(|(_, some)| must_run || !some.is_empty());
                 let tiles = parts.flat_map(|(part, segments)| {
