@@ -70,33 +70,11 @@ impl Entry {
             Self::Picture { path, .. } => ContentHash::of_file(path),
             Self::Tensor { row, tensor, .. } => {
                 let extents = tensor.shape().with_batch(1);
-                Ok(ContentHash::of_values(extents.extents(), values_of(tensor, *row)?))
+                let values = tensor.row(*row)?.unwrap_or_default();
+                Ok(ContentHash::of_values(extents.extents(), values))
             }
         }
     }
-
-    /// Copies the row of a tensor, `[1, channel, height, width]`; `None` for a picture.
-    ///
-    /// # Errors
-    /// Fails when the tensor lies on a device.
-    pub fn tensor_row(&self) -> Result<Option<Tensor>, DataError> {
-        match self {
-            Self::Picture { .. } => Ok(None),
-            Self::Tensor { row, tensor, .. } => row_of(tensor, *row).map(Some),
-        }
-    }
-}
-
-fn row_of(tensor: &Tensor, row: usize) -> Result<Tensor, DataError> {
-    let values = values_of(tensor, row)?.to_vec();
-    Ok(Tensor::new(tensor.shape().with_batch(1), values)?)
-}
-
-/// Borrows the values of a row.
-fn values_of(tensor: &Tensor, row: usize) -> Result<&[f32], DataError> {
-    let each = tensor.shape().with_batch(1).volume();
-    let start = row.saturating_mul(each);
-    Ok(tensor.values()?.get(start..start.saturating_add(each)).unwrap_or_default())
 }
 
 /// Makes one entry of every row of a host tensor `[n, channel, height, width]`; `path` is the file
@@ -144,9 +122,8 @@ mod tests {
         let entries = tensor_entries(Path::new("t.npy"), &tensor).unwrap();
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[1].name(), "tensor 1");
-        let row = entries[1].tensor_row().unwrap().unwrap();
-        assert_eq!(row.shape().extents(), [1, 1, 1, 3]);
-        assert_eq!(row.values().unwrap(), [4., 5., 6.]);
+        let Entry::Tensor { row, tensor, .. } = &entries[1] else { panic!("no tensor") };
+        assert_eq!(tensor.row(*row).unwrap().unwrap(), [4., 5., 6.]);
         assert_ne!(entries[0].hash().unwrap(), entries[1].hash().unwrap());
     }
 

@@ -11,9 +11,11 @@ use convscope_protocol::{self as protocol, Values};
 use convscope_runtime::network::{Extent, ForwardRequest, Trace, ValueId};
 use convscope_runtime::{Composite, Keep, Shape, Tensor};
 
-use crate::engine::{Engine, ImageSource, Rows};
+use crate::engine::Engine;
 use crate::memory::{Cost, bytes_of, items_at_once};
 use crate::observe::{Sink, maps_of};
+use crate::rows::Rows;
+use crate::source::{self, ImageSource};
 use crate::tensors::values_of;
 use crate::{HostError, translate};
 
@@ -66,7 +68,7 @@ pub(crate) fn attribute(
         .map(|(index, start)| unit(engine, images, index, start))
         .collect::<Result<Vec<_>, _>>()?;
     let work = Work { engine, composite: &composite, to: &to, plan: plan(engine, &units, &to)? };
-    let mut rows = Rows::new(engine, images);
+    let mut rows = Rows::new(engine, images)?;
     let mut first = 0;
     while first < units.len() {
         let window = first..(first + work.plan.window).min(units.len());
@@ -212,7 +214,8 @@ impl Work<'_> {
                         self.engine.compute(|| self.back(&trace, group, value, &units))?;
                     for (row, &index) in chunk.iter().enumerate() {
                         for tensor in &arrived {
-                            results[index].push(crate::engine::row_of(tensor, row)?);
+                            let values = source::row(tensor, row)?.to_vec();
+                            results[index].push(Tensor::new(tensor.shape().with_batch(1), values)?);
                         }
                     }
                 }

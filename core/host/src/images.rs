@@ -13,8 +13,8 @@ use convscope_runtime::Tensor;
 use ndarray::{ArcArray, IxDyn};
 
 use crate::control::Control;
-use crate::engine::{ImageSource, check_rows};
-use crate::{HostError, Model, arguments};
+use crate::source::{ImageSource, check_rows, no_image, row, write_values};
+use crate::{HostError, Model, arguments, source};
 
 /// How many decoded pictures a data set remembers.
 const REMEMBERED: usize = 16;
@@ -184,10 +184,12 @@ impl Dataset {
     }
 
     fn entry(&self, index: usize) -> Result<&Entry, HostError> {
-        self.images.entries.get(index).ok_or_else(|| HostError::Images {
-            what: format!("image {index}"),
-            reason: format!("there are only {}", self.images.len()),
-        })
+        self.images.entries.get(index).ok_or_else(|| no_image(index, self.images.len()))
+    }
+
+    /// Returns one image as the model's input, `[1, c, h, w]`.
+    pub(crate) fn image(&self, index: usize) -> Result<Tensor, HostError> {
+        source::image(self, index, self.model.image_shape()?)
     }
 
     /// Returns what is known about one image.
@@ -268,16 +270,12 @@ impl ImageSource for Dataset {
         self.images.len()
     }
 
-    fn image(&self, index: usize) -> Result<Tensor, HostError> {
-        let shape = self.model.image_shape()?.with_batch(1);
+    fn write(&self, index: usize, place: &mut [f32]) -> Result<(), HostError> {
         match self.entry(index)? {
             Entry::Picture { path, .. } => {
-                Ok(Tensor::new(shape, self.seen(index, path)?.prepared.values.clone())?)
+                write_values(&self.seen(index, path)?.prepared.values, place)
             }
-            entry @ Entry::Tensor { .. } => entry.tensor_row()?.ok_or_else(|| HostError::Images {
-                what: entry.name(),
-                reason: "holds no tensor".to_owned(),
-            }),
+            Entry::Tensor { row: number, tensor, .. } => write_values(row(tensor, *number)?, place),
         }
     }
 }

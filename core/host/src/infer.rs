@@ -4,9 +4,8 @@ use convscope_runtime::network::{Extent, ForwardRequest, Node, ValueId};
 use convscope_runtime::{Backend, Keep, Shape, Tensor};
 
 use crate::control::Control;
-use crate::engine::row_of;
 use crate::memory::{Cost, bytes_of, items_at_once};
-use crate::{HostError, Model, Session, translate};
+use crate::{HostError, Model, Session, source, translate};
 
 impl Session {
     /// Runs a model forward on raw tensors, one per input of its network in order and in the layout
@@ -132,8 +131,11 @@ fn check(model: &Model, inputs: &[Tensor]) -> Result<usize, HostError> {
 }
 
 fn rows_of(tensor: &Tensor, rows: &[usize]) -> Result<Tensor, HostError> {
-    let parts = rows.iter().map(|&row| row_of(tensor, row)).collect::<Result<Vec<_>, _>>()?;
-    joined(&parts)
+    let mut values = Vec::new();
+    for &row in rows {
+        values.extend_from_slice(source::row(tensor, row)?);
+    }
+    Ok(Tensor::new(tensor.shape().with_batch(rows.len()), values)?)
 }
 
 /// Puts batches one behind the other.

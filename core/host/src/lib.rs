@@ -20,10 +20,12 @@ mod predict;
 mod preflight;
 mod refusal;
 mod registry;
+mod rows;
 mod search;
 mod seed;
 mod serve;
 mod session;
+mod source;
 mod tensors;
 #[cfg(test)]
 mod testing;

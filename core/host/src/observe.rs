@@ -18,8 +18,10 @@ pub(crate) use reduce::maps_of;
 use reduce::{Source, reduce, source};
 use spots::Spots;
 
-use crate::engine::{Engine, ImageSource, Rows};
+use crate::engine::Engine;
 use crate::memory::{Cost, bytes_of, items_at_once};
+use crate::rows::Rows;
+use crate::source::ImageSource;
 use crate::{HostError, translate};
 
 /// The most cells of one map that can be asked for.
@@ -94,7 +96,7 @@ pub(crate) fn observe(
     let memory = engine.memory.saturating_sub(fills.bytes());
     let at_once = items_at_once("one image", each, memory, engine.threads())?;
     let count = cases.count(images.len());
-    let mut rows = Rows::new(engine, images);
+    let mut rows = Rows::new(engine, images)?;
     let mut first = 0;
     while first < count {
         engine.check_cancelled()?;

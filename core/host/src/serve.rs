@@ -225,8 +225,6 @@ impl<'s> Run<'s> {
     }
 
     fn item_input(&self, dataset: u64, index: u64) -> Result<u64, Fault> {
-        use crate::engine::ImageSource;
-
         let dataset = self.handles.dataset(dataset)?;
         self.engine.check_cancelled()?;
         let tensor = self.engine.compute(|| dataset.image(place(index)))?;

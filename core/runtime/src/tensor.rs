@@ -153,6 +153,30 @@ impl Tensor {
         }
     }
 
+    /// Borrows the values of one row of a host tensor, which are those of one image; `None` behind
+    /// the last.
+    ///
+    /// # Errors
+    /// Fails when the tensor lies on a device or holds positions.
+    pub fn row(&self, index: usize) -> Result<Option<&[f32]>, BackendError> {
+        let values = self.values()?;
+        if index >= self.shape.batch() {
+            return Ok(None);
+        }
+        let each = self.shape.with_batch(1).volume();
+        let start = index.saturating_mul(each);
+        Ok(values.get(start..start.saturating_add(each)))
+    }
+
+    /// Takes the values out of a host tensor, so that their memory can be used again; `None` where
+    /// another tensor shares them, where they are positions, and on a device.
+    pub fn into_values(self) -> Option<Vec<f32>> {
+        let Storage::Host(HostArray::F32(array)) = self.storage else { return None };
+        let (values, _) = array.try_into_owned_nocopy().ok()?.into_raw_vec_and_offset();
+        // An array may show a part of its memory only.
+        (values.len() == self.shape.volume()).then_some(values)
+    }
+
     /// Borrows the positions of a host tensor in row-major order.
     ///
     /// # Errors
@@ -231,10 +255,9 @@ impl From<HostArray> for Tensor {
 }
 
 impl From<ArrayD<f32>> for Tensor {
+    /// Takes the array over; copies it only where it is not row-major.
     fn from(array: ArrayD<f32>) -> Self {
-        let shape = Shape::new(array.shape());
-        let array = array.as_standard_layout().into_owned().into_shared();
-        Self { shape, storage: Storage::Host(HostArray::F32(array)) }
+        HostArray::F32(array.into_shared()).into()
     }
 }
 
@@ -260,6 +283,37 @@ mod tests {
         let tensor = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
         let again = Tensor::from(tensor.host_array().unwrap().clone());
         assert_eq!(again.values().unwrap().as_ptr(), tensor.values().unwrap().as_ptr());
+    }
+
+    #[test]
+    fn an_owned_array_goes_in_and_its_values_out_without_a_copy() {
+        let array = ArrayD::from_elem(IxDyn(&[2, 2]), 3.0);
+        let place = array.as_ptr();
+        let tensor = Tensor::from(array);
+        assert_eq!(tensor.values().unwrap().as_ptr(), place);
+        let values = tensor.into_values().unwrap();
+        assert_eq!((values.as_ptr(), values.as_slice()), (place, &[3.0; 4][..]));
+    }
+
+    #[test]
+    fn values_that_are_shared_or_a_part_of_others_are_not_given_away() {
+        let tensor = Tensor::new([2], vec![1.0, 2.0]).unwrap();
+        let other = tensor.clone();
+        assert_eq!(tensor.into_values(), None);
+        assert_eq!(other.into_values().unwrap(), [1.0, 2.0]);
+        let part = ArcArray::from_vec(vec![1.0, 2.0, 3.0]).slice_move(ndarray::s![1..]).into_dyn();
+        assert_eq!(Tensor::from(HostArray::F32(part)).into_values(), None);
+        assert_eq!(Tensor::indices([1], vec![3]).unwrap().into_values(), None);
+    }
+
+    #[test]
+    fn a_row_is_what_one_image_has() {
+        let tensor = Tensor::new([2, 1, 2], vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+        assert_eq!(tensor.row(1).unwrap(), Some(&[3.0, 4.0][..]));
+        assert_eq!(tensor.row(2).unwrap(), None);
+        assert_eq!(Tensor::zeros([0, 2]).row(0).unwrap(), None);
+        let switches = Tensor::indices([1], vec![3]).unwrap();
+        assert_eq!(switches.row(0).unwrap_err().to_string(), "the tensor does not hold F32");
     }
 
     #[test]

@@ -1,8 +1,13 @@
 use convscope_protocol::attribute::On;
 
 use super::*;
-use crate::engine::TensorImages;
+use crate::source::TensorImages;
 use crate::testing::{Bench, Collected, images};
+
+fn image(index: usize) -> Tensor {
+    let values = images(3).row(index).unwrap().unwrap().to_vec();
+    Tensor::new(images(1).shape().clone(), values).unwrap()
+}
 
 fn start(image: usize, value: &str, channel: usize, position: Option<[usize; 2]>) -> Start {
     Start { image, value: value.to_owned(), channel, position, amount: Amount::One }
@@ -50,7 +55,7 @@ fn alone(bench: &Bench, start: &Start, composite: &Composite, to: &[&str]) -> Ve
     let network = &bench.network;
     let value = network.find(&start.value).unwrap();
     let to: Vec<ValueId> = to.iter().map(|name| network.find(name).unwrap()).collect();
-    let image = crate::engine::row_of(&images(3), start.image).unwrap();
+    let image = image(start.image);
     let request = ForwardRequest { captures: &[value], interventions: &[], keep: Keep::Inversion };
     let trace = network.forward(&bench.backend, &[image], &request).unwrap();
     let activation = trace.value(value).unwrap().to_host().unwrap();
@@ -112,7 +117,7 @@ fn a_start_holds_one_its_activation_or_a_number() {
     assert_eq!(one.iter().filter(|v| **v != 0.0).count(), 1);
     assert_eq!(one[place].to_bits(), 1.0_f32.to_bits());
     assert_eq!(with(Amount::Number(-2.5))[place].to_bits(), (-2.5_f32).to_bits());
-    let image = crate::engine::row_of(&images(3), 0).unwrap();
+    let image = image(0);
     let relu2 = bench.network.find("relu2").unwrap();
     let request = ForwardRequest { captures: &[relu2], ..ForwardRequest::default() };
     let trace = bench.network.forward(&bench.backend, &[image], &request).unwrap();

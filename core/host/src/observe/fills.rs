@@ -7,8 +7,9 @@ use convscope_runtime::network::ValueId;
 use convscope_runtime::{Region, Tensor};
 
 use crate::HostError;
-use crate::engine::{Engine, ImageSource};
+use crate::engine::Engine;
 use crate::memory::bytes_of;
+use crate::source::{self, ImageSource};
 
 /// The images that some fill of a call names, by their number.
 #[derive(Debug, Default)]
@@ -38,7 +39,8 @@ impl Fills {
                 numbers.insert(image);
             }
         }
-        let each = bytes_of(&engine.network.value(input).shape);
+        let shape = &engine.network.value(input).shape;
+        let each = bytes_of(shape);
         let (needed, budget) = (each.saturating_mul(numbers.len() as u64), engine.memory);
         if needed > budget {
             let what = "the set of images to fill from".to_owned();
@@ -46,7 +48,7 @@ impl Fills {
         }
         let load = |number| {
             engine.check_cancelled()?;
-            Ok((number, images.image(number)?))
+            Ok((number, source::image(images, number, shape)?))
         };
         numbers.into_iter().map(load).collect::<Result<_, HostError>>().map(Self)
     }

@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 
 use super::handles::{Held, Slot};
 use super::{Fault, Run};
-use crate::engine::{Chosen, Engine, ImageSource, TensorImages};
+use crate::engine::Engine;
 use crate::observe::Cases;
+use crate::source::{Chosen, ImageSource, TensorImages};
 use crate::tensors::{tensor_of, values_of};
 use crate::{HostError, Model, attribute, observe, translate};
 
