@@ -17,8 +17,12 @@ import tempfile
 
 import measuring
 import networks
+import occlusion
 import programs
 import rows
+
+# Rows that are measured for every network, and rows of one figure.
+EVERY, ONCE = rows.EVERY | occlusion.EVERY, rows.ONCE | occlusion.ONCE
 
 
 def machine():
@@ -45,7 +49,7 @@ def line(figure):
 
 def summary(figures):
     """Returns a second table: a line for every row that was measured for several networks, a column for each."""
-    several = [figure for figure in figures if figure.row in rows.EVERY]
+    several = [figure for figure in figures if figure.row in EVERY]
     columns = [name for name in networks.NETWORKS if any(figure.network == name for figure in several)]
     lines = [f"| ratio | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
     for what in dict.fromkeys(figure.what for figure in several):
@@ -57,14 +61,14 @@ def summary(figures):
 def measure(bench, arguments):
     """Yields the figures that were asked for, in the order of the table."""
     for row in arguments.rows:
-        if row in rows.EVERY:
+        if row in EVERY:
             for name in arguments.models:
-                yield from rows.EVERY[row](bench, name)
+                yield from EVERY[row](bench, name)
         elif row == "values":
             for model in [rows.SQUEEZENET, *arguments.trained]:
                 yield from rows.accuracy(bench, model, pathlib.Path(model).stem)
         else:
-            yield from rows.ONCE[row](bench)
+            yield from ONCE[row](bench)
 
 
 def main():
@@ -76,11 +80,11 @@ def main():
 
         return parse
 
-    known = [*rows.EVERY, *rows.ONCE]
+    known = [*EVERY, *ONCE]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=several(known), default=known, help=", ".join(known))
     parser.add_argument("--models", type=several(networks.NETWORKS), default=list(networks.NETWORKS))
-    parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--quick", action="store_true", help="one round, and less of long maps")
     parser.add_argument("--json", type=pathlib.Path, help="write every figure with its parts")
     parser.add_argument("--folder", type=pathlib.Path, help="where networks are written and kept")
     parser.add_argument("--core", type=int, default=os.cpu_count() - 1, help="the core on which programs run")
@@ -101,7 +105,7 @@ def main():
             if arguments.json:
                 kept = [vars(one) | {"verdict": one.verdict()} for one in figures]
                 arguments.json.write_text(json.dumps({"machine": machine(), "figures": kept}, indent=1) + "\n")
-        if any(figure.row in rows.EVERY for figure in figures):
+        if any(figure.row in EVERY for figure in figures):
             print(f"\n{summary(figures)}")
         print(f"\nCompared with {', '.join(sorted(bench.versions)) or 'nothing'}.")
 

@@ -9,6 +9,7 @@ class Rounds:
     """How often is measured: until no minimum has improved by more than `tolerance` in two rounds."""
 
     def __init__(self, quick):
+        self.quick = quick
         self.least, self.most, self.tolerance = (1, 1, 1.0) if quick else (3, 9, 0.01)
 
     def alternate(self, contenders):

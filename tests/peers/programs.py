@@ -55,8 +55,8 @@ class Convscope:
 class Peer:
     """Another program in a process of its own, with one model and one tensor loaded."""
 
-    def __init__(self, kind, model, tensor, core):
-        command = [sys.executable, __file__, kind, str(model), str(tensor)]
+    def __init__(self, kind, model, tensor, core, script=__file__, options=()):
+        command = [sys.executable, *map(str, (script, kind, model, tensor, *options))]
         single = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                       env=os.environ | single, preexec_fn=measuring.pinned(core))
@@ -158,10 +158,8 @@ def convolutions(model, values, repeat):
     return found
 
 
-def serve(kind, model, tensor):
-    values = np.load(tensor)
-    kept, about, run = {"onnxruntime": onnxruntime, "openvino": openvino, "captum": captum}[kind](model, values)
-    run()
+def serve(kept, about, run):
+    """Answers the requests of a `Peer` until there are no more."""
     print(json.dumps({"about": about, "target": kept if isinstance(kept, int) else None}), flush=True)
     for line in sys.stdin:
         request, argument = line.split(maxsplit=1)
@@ -181,4 +179,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "convolutions":
         print(json.dumps(convolutions(sys.argv[2], np.load(sys.argv[3]), int(sys.argv[4]))))
     else:
-        serve(*sys.argv[1:4])
+        kind, model, tensor = sys.argv[1:4]
+        built = {"onnxruntime": onnxruntime, "openvino": openvino, "captum": captum}[kind](model, np.load(tensor))
+        built[-1]()
+        serve(*built)

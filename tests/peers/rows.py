@@ -53,8 +53,8 @@ class Bench:
             np.save(file, networks.pictures(name, batch).numpy())
         return file
 
-    def peer(self, kind, model, tensor):
-        peer = programs.Peer(kind, model, tensor, self.core)
+    def peer(self, kind, model, tensor, **options):
+        peer = programs.Peer(kind, model, tensor, self.core, **options)
         self.versions.add(peer.about["about"])
         return peer
 
