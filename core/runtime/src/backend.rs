@@ -1,10 +1,12 @@
 //! What a compute backend must be able to do.
 
+mod alone;
 mod awake;
 mod axis;
 mod binary;
 mod canvas;
 pub mod cpu;
+mod deltas;
 mod filtering;
 mod functions;
 mod operand;
@@ -17,10 +19,12 @@ mod units;
 
 use std::fmt::Debug;
 
+pub(crate) use alone::alone;
 pub use awake::Awake;
 pub use binary::{Binary, Side};
 pub use canvas::Canvas;
 pub use cpu::{ConvolutionForms, CpuBackend, Isa};
+pub use deltas::{DeltaKernels, Deltas, HostDeltas, Regions};
 pub use peaks::Peaks;
 pub use plain::PlainBackend;
 pub use settings::{
@@ -69,6 +73,11 @@ pub trait Backend: Debug + Send + Sync {
     /// default no thread is kept awake.
     fn keep_awake(&self) -> Option<Awake> {
         None
+    }
+
+    /// Returns the kernels of incremental inference; by default those of the host.
+    fn deltas(&self) -> &dyn DeltaKernels {
+        &HostDeltas
     }
 
     /// Correlates maps with filters (the machine-learning convolution).

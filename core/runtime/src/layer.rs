@@ -6,6 +6,7 @@ mod batch_normalization;
 mod clip;
 mod concatenation;
 mod convolution;
+mod delta;
 mod element_wise;
 mod filters;
 mod flatten;
@@ -40,6 +41,7 @@ pub use batch_normalization::BatchNormalization;
 pub use clip::Clip;
 pub use concatenation::Concatenation;
 pub use convolution::Convolution;
+pub use delta::{DeltaForm, DeltaInput, DeltaOutput};
 pub use element_wise::ElementWise;
 pub use flatten::Flatten;
 pub use global_average_pooling::GlobalAveragePooling;
@@ -61,7 +63,7 @@ pub use standardization::Standardization;
 pub use transposed_convolution::TransposedConvolution;
 pub use transposition::Transposition;
 
-use crate::{Backend, Canvas, Epilogue, LayerError, Region, Shape, Tensor, Window};
+use crate::{Backend, Canvas, Deltas, Epilogue, LayerError, Shape, Tensor, Window};
 
 /// What a layer does, as composites and descriptions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -348,18 +350,36 @@ pub trait Layer: Debug + Send + Sync {
     /// Says which cells of an input one output cell depends on.
     fn reach(&self, input: usize) -> Reach;
 
-    /// Computes the output on tiles whose halo, padding included, is already in `inputs`; `places`
-    /// says where each lies in the whole map. The default refuses, and the caller goes on densely.
+    /// Says what [`forward_deltas`](Self::forward_deltas) needs, if the layer has a form of that.
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::Values
+    }
+
+    /// Carries changes of the inputs on: returns changed minus clean output for the cells of
+    /// `output`, `[1, c, 1, n]`.
     ///
     /// # Errors
-    /// Fails when the layer cannot work on tiles.
-    fn forward_tiles(
+    /// Fails when the layer has no form of that, or the backend fails.
+    fn forward_deltas(
         &self,
         _backend: &dyn Backend,
-        _inputs: &[&Tensor],
-        _places: &[Region],
+        _inputs: &[DeltaInput<'_>],
+        _output: &DeltaOutput<'_>,
     ) -> Result<Tensor, LayerError> {
-        Err(LayerError::Unsupported { kind: self.kind(), what: "compute single tiles" })
+        Err(LayerError::Unsupported { kind: self.kind(), what: "carry single cells on" })
+    }
+
+    /// Carries changes of the input's maps (flattened ones, where the layer reads features) on to an
+    /// output without maps: changed minus clean output, the cases of all lists one after another.
+    ///
+    /// # Errors
+    /// Fails when the layer's form is not [`DeltaForm::Whole`], or the backend fails.
+    fn forward_whole_deltas(
+        &self,
+        _backend: &dyn Backend,
+        _deltas: &[&Deltas],
+    ) -> Result<Tensor, LayerError> {
+        Err(LayerError::Unsupported { kind: self.kind(), what: "carry single cells on" })
     }
 
     /// Counts the work of one forward pass; nothing for inputs that do not fit.
@@ -410,7 +430,7 @@ pub trait LayerInversion: Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CpuBackend;
+    use crate::{CpuBackend, Regions};
 
     #[test]
     fn every_kind_is_found_by_its_own_name() {
@@ -422,8 +442,15 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_without_tiles_says_so() {
-        let refused = Flatten.forward_tiles(&CpuBackend::new(), &[], &[]).unwrap_err();
-        assert_eq!(refused.to_string(), "flatten cannot compute single tiles");
+    fn a_layer_that_cannot_carry_changes_on_says_so() {
+        let backend = CpuBackend::new();
+        let (regions, clean) = (&Regions::new([1, 1], []), None);
+        let output = DeltaOutput { regions, channels: 1, clean };
+        for refused in [
+            Flatten.forward_deltas(&backend, &[], &output),
+            Flatten.forward_whole_deltas(&backend, &[]),
+        ] {
+            assert_eq!(refused.unwrap_err().to_string(), "flatten cannot carry single cells on");
+        }
     }
 }

@@ -16,8 +16,8 @@ pub mod tensor;
 
 pub use backend::{
     Awake, Backend, Binary, Canvas, Computed, ConvolutionForms, ConvolutionGeometry, CpuBackend,
-    Divisor, Epilogue, Isa, Orientation, Overlap, Patch, Peaks, PlainBackend,
-    ResponseNormalization, Side, Unary,
+    DeltaKernels, Deltas, Divisor, Epilogue, HostDeltas, Isa, Orientation, Overlap, Patch, Peaks,
+    PlainBackend, Regions, ResponseNormalization, Side, Unary,
 };
 pub use composite::{Composite, Selector};
 pub use error::{BackendError, LayerError};

@@ -5,11 +5,13 @@ mod builder;
 mod field;
 mod forward;
 mod fusion;
+mod incremental;
 mod intervention;
 mod joining;
 mod records;
 #[cfg(test)]
 mod testing;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,8 +20,10 @@ use thiserror::Error;
 
 pub use builder::NetworkBuilder;
 pub use field::Field;
-pub use forward::{ForwardRequest, Trace};
+pub use forward::ForwardRequest;
+pub use incremental::{Cover, Incremental, Wanted};
 pub use intervention::{Edit, Intervention};
+pub use trace::Trace;
 
 use crate::{Backend, LayerError, LayerInversion, Shape, Tensor};
 

@@ -18,6 +18,7 @@ mod channels;
 mod conversions;
 mod convolution;
 mod cost;
+mod deltas;
 mod direct;
 mod element_wise;
 mod entries;
@@ -67,8 +68,9 @@ use switches::Switches;
 
 use crate::backend::operand::incompatible;
 use crate::{
-    Awake, Backend, Binary, Canvas, Computed, ConvolutionGeometry, Divisor, Epilogue, Orientation,
-    Overlap, Patch, Peaks, PlainBackend, ResponseNormalization, Shape, Side, Tensor, Unary, Window,
+    Awake, Backend, Binary, Canvas, Computed, ConvolutionGeometry, DeltaKernels, Divisor, Epilogue,
+    Orientation, Overlap, Patch, Peaks, PlainBackend, ResponseNormalization, Shape, Side, Tensor,
+    Unary, Window,
 };
 
 /// Computes on the host with the best instruction set, on the threads of the current rayon pool.
@@ -161,6 +163,10 @@ impl Backend for CpuBackend {
 
     fn keep_awake(&self) -> Option<Awake> {
         Awake::of_pool()
+    }
+
+    fn deltas(&self) -> &dyn DeltaKernels {
+        self
     }
 
     fn convolution(

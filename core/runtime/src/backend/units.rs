@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::alone::threads;
 use super::awake::Awake;
 
 /// Below this many results, handing work to other threads costs more than it saves.
@@ -30,7 +31,7 @@ pub(in crate::backend) fn for_each_chunk<T: Send>(
     if length == 0 {
         return;
     }
-    if results.len() < WORTH_SHARING {
+    if results.len() < WORTH_SHARING || threads() == 1 {
         for (index, chunk) in results.chunks_mut(length).enumerate() {
             work(index, chunk);
         }
@@ -49,7 +50,7 @@ pub(in crate::backend) fn for_each_chunk_pair<T: Send, U: Send>(
     if length == 0 {
         return;
     }
-    if first.len() < WORTH_SHARING {
+    if first.len() < WORTH_SHARING || threads() == 1 {
         let chunks = first.chunks_mut(length).zip(second.chunks_mut(length));
         for (index, (a, b)) in chunks.enumerate() {
             work(index, a, b);
@@ -70,10 +71,10 @@ pub(in crate::backend) fn for_each_unit<T: Send>(
     work: impl Fn(T) + Send + Sync,
 ) {
     let enough = if Awake::is_expected() { ENOUGH } else { HEAVY_ENOUGH };
-    if multiply_adds < enough || units.len() < 2 {
+    if multiply_adds < enough || units.len() < 2 || threads() == 1 {
         units.into_iter().for_each(work);
     } else {
-        let at_once = units.len() / (PLENTY * rayon::current_num_threads());
+        let at_once = units.len() / (PLENTY * threads());
         units.into_par_iter().with_min_len(at_once).with_max_len(at_once.max(1)).for_each(work);
     }
 }

@@ -1,4 +1,7 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Reads,
+    Record, Work, operand,
+};
 use crate::{Backend, Epilogue, LayerError, Shape, Tensor};
 
 /// Adds two or more values, broadcast with their trailing axes aligned: the shortcut of a residual
@@ -51,6 +54,28 @@ impl Layer for Addition {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Pointwise
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::Linear
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let mut total: Option<Tensor> = None;
+        for input in inputs {
+            let DeltaInput::Changed { deltas, .. } = input else { continue };
+            let cells = backend.deltas().within(deltas, output.regions)?.cells;
+            total = Some(match total {
+                Some(sum) => backend.addition(&sum, &cells, Epilogue::None)?,
+                None => cells,
+            });
+        }
+        total.ok_or_else(|| LayerError::invalid(self.kind(), "an input that changed", "none"))
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -1,4 +1,7 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Reads,
+    Record, Work, operand,
+};
 use crate::{Backend, Divisor, LayerError, Rounding, Shape, Tensor, Window};
 
 /// Averages every window of a map.
@@ -50,6 +53,29 @@ impl Layer for AveragePooling {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Window(self.window)
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::Linear
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let (deltas, _) = DeltaInput::one(self.kind(), inputs)?;
+        let (kernels, regions) = (backend.deltas(), output.regions);
+        let (window, divisor) = (&self.window, self.divisor);
+        if let Some(cells) = kernels.average_pooled(deltas, window, divisor, regions) {
+            return Ok(cells?);
+        }
+        let [height, width] = deltas.regions.size();
+        let nothing = backend.upload(&Tensor::zeros([1, deltas.channels(), height, width]))?;
+        let whole = backend.upload(&kernels.paste(&nothing, deltas)?)?;
+        let whole = backend.average_pooling(&whole, window, regions.size(), divisor)?;
+        Ok(kernels.cut_each(&whole, regions)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -1,4 +1,7 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Reads,
+    Record, Work, operand,
+};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Scales and shifts every channel by stored statistics:
@@ -87,6 +90,20 @@ impl Layer for BatchNormalization {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Pointwise
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::Linear
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        _output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let (deltas, _) = DeltaInput::one(self.kind(), inputs)?;
+        Ok(backend.affine(&deltas.cells, &backend.upload(&self.scale)?, None)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -1,4 +1,7 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Reads,
+    Record, Work, operand,
+};
 use crate::{Backend, LayerError, Shape, Tensor};
 
 /// Joins values along an axis that is not the batch.
@@ -70,6 +73,29 @@ impl Layer for Concatenation {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Along(self.axis)
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        if self.axis == 1 { DeltaForm::Linear } else { DeltaForm::Values }
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let cells = |input: &DeltaInput<'_>| match input {
+            DeltaInput::Changed { deltas, .. } => {
+                Ok(backend.deltas().within(deltas, output.regions)?.cells)
+            }
+            &DeltaInput::Same { channels } => {
+                let zeros = Tensor::zeros([1, channels, 1, output.regions.cells()]);
+                Ok(backend.upload(&zeros)?)
+            }
+        };
+        let cells = inputs.iter().map(cells).collect::<Result<Vec<_>, LayerError>>()?;
+        Ok(backend.concatenation(&cells.iter().collect::<Vec<_>>(), 1)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -1,7 +1,13 @@
 use std::sync::Arc;
 
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, filters, operand};
-use crate::{Backend, Canvas, ConvolutionGeometry, Epilogue, LayerError, Rounding, Shape, Tensor};
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Reads,
+    Record, Work, filters, operand,
+};
+use crate::{
+    Backend, Canvas, ConvolutionGeometry, Epilogue, LayerError, Padding, Region, Regions, Rounding,
+    Shape, Tensor, Window,
+};
 
 /// Correlates maps with filters. Its inversion filters with the transposed filters and no bias.
 #[derive(Clone, Debug)]
@@ -118,6 +124,47 @@ impl Layer for Convolution {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Window(self.geometry.window)
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::Linear
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let (deltas, _) = DeltaInput::one(self.kind(), inputs)?;
+        let (kernels, regions) = (backend.deltas(), output.regions);
+        let weight = backend.upload(&self.weight)?;
+        if let Some(cells) = kernels.convolved(deltas, &weight, &self.geometry, regions) {
+            return Ok(cells?);
+        }
+        // Tiles of one size, as large as what the largest rectangle sees: an ordinary convolution.
+        let window = self.geometry.window;
+        let places = || regions.places().iter();
+        let largest = Region {
+            top: 0,
+            left: 0,
+            height: places().map(|place| place.height).max().unwrap_or(0),
+            width: places().map(|place| place.width).max().unwrap_or(0),
+        };
+        let seen = window.seen_by(largest);
+        let corner = |&place: &Region| {
+            let seen = window.seen_by(place);
+            [seen.top, seen.left]
+        };
+        let corners: Vec<_> = places().map(corner).collect();
+        let tiles = kernels.tiles(deltas, &corners, [seen.height, seen.width])?;
+        let window = Window { padding: Padding::default(), ..window };
+        let geometry = ConvolutionGeometry { window, ..self.geometry };
+        let tiles = backend.upload(&tiles)?;
+        let made = backend.convolution(&tiles, &weight, None, &geometry, Epilogue::None)?;
+        let corner = |place: &Region| Region { top: 0, left: 0, ..*place };
+        let corners = Regions::new([largest.height, largest.width], places().map(corner));
+        Ok(kernels.cut_each(&made, &corners)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -1,6 +1,8 @@
 use super::reduced_axes::{Reduced, ReducedAxes};
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
-use crate::{Backend, LayerError, Shape, Tensor, Unary};
+use super::{
+    DeltaForm, Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand,
+};
+use crate::{Backend, Deltas, LayerError, Shape, Tensor, Unary};
 
 /// Averages over whole axes: by default over all that follow the channels.
 #[derive(Clone, Debug)]
@@ -55,6 +57,26 @@ impl Layer for GlobalAveragePooling {
 
     fn reach(&self, _input: usize) -> Reach {
         self.reduced.reach()
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        if self.reduced.is_of_maps() { DeltaForm::Whole } else { DeltaForm::Values }
+    }
+
+    fn forward_whole_deltas(
+        &self,
+        backend: &dyn Backend,
+        deltas: &[&Deltas],
+    ) -> Result<Tensor, LayerError> {
+        let averages = |deltas: &&Deltas| {
+            let shape = deltas.maps();
+            let (_, kept) = self.reduced.kept(&shape)?;
+            let totals = backend.upload(&backend.deltas().sums(deltas)?)?;
+            let averages = backend.unary(Self::share(&shape, &kept), &totals)?;
+            Ok(backend.reshape(&averages, &self.reduced.output_shape(&shape)?)?)
+        };
+        let all = deltas.iter().map(averages).collect::<Result<Vec<_>, LayerError>>()?;
+        Ok(backend.concatenation(&all.iter().collect::<Vec<_>>(), 0)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

@@ -1,5 +1,7 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand};
-use crate::{Backend, Epilogue, LayerError, Orientation, Shape, Tensor};
+use super::{
+    DeltaForm, Keep, Layer, LayerInversion, LayerKind, Reach, Reads, Record, Work, operand,
+};
+use crate::{Backend, Deltas, Epilogue, LayerError, Orientation, Shape, Tensor};
 
 /// Multiplies the last axis with a stored matrix: a fully connected layer.
 #[derive(Clone, Debug)]
@@ -90,6 +92,31 @@ impl Layer for Linear {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Global
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::Whole
+    }
+
+    fn forward_whole_deltas(
+        &self,
+        backend: &dyn Backend,
+        deltas: &[&Deltas],
+    ) -> Result<Tensor, LayerError> {
+        if let Some(product) = backend.deltas().linear(deltas, &self.weight) {
+            return Ok(product?);
+        }
+        let products = |deltas: &&Deltas| {
+            let [height, width] = deltas.regions.size();
+            let nothing = Tensor::zeros([1, deltas.channels(), height, width]);
+            let maps =
+                backend.upload(&backend.deltas().paste(&backend.upload(&nothing)?, deltas)?)?;
+            let features = [maps.shape().batch(), deltas.channels() * height * width];
+            let rows = backend.reshape(&maps, &Shape::from(features))?;
+            Ok(backend.linear(&rows, &backend.upload(&self.weight)?, None, Epilogue::None)?)
+        };
+        let all = deltas.iter().map(products).collect::<Result<Vec<_>, LayerError>>()?;
+        Ok(backend.concatenation(&all.iter().collect::<Vec<_>>(), 0)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

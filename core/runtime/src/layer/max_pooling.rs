@@ -1,5 +1,9 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
-use crate::{Backend, LayerError, Overlap, Rounding, Shape, Tensor, Window};
+use super::delta::clean;
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Record,
+    Work, operand,
+};
+use crate::{Backend, Binary, LayerError, Overlap, Rounding, Shape, Tensor, Window};
 
 /// Takes the maximum of every window and remembers where it stood: the switches. Its inversion
 /// unpools by them. Zeiler & Fergus (2013), section 2.1.
@@ -56,6 +60,31 @@ impl Layer for MaxPooling {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Window(self.window)
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::CleanBoth
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let (deltas, maps) = DeltaInput::one(self.kind(), inputs)?;
+        let [input, pooled] = [clean(self.kind(), maps)?, clean(self.kind(), output.clean)?];
+        let kernels = backend.deltas();
+        if let Some(cells) =
+            kernels.max_pooled([input, pooled], deltas, &self.window, output.regions)
+        {
+            return Ok(cells?);
+        }
+        let whole = backend.upload(&kernels.paste(input, deltas)?)?;
+        let (whole, _) = backend.max_pooling(&whole, &self.window, output.regions.size())?;
+        let cells = backend.upload(&kernels.cut_each(&whole, output.regions)?)?;
+        let before = backend.upload(&kernels.cut(pooled, output.regions)?)?;
+        Ok(backend.binary(Binary::Subtract, &cells, &before)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

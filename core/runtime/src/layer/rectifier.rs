@@ -1,4 +1,8 @@
-use super::{Keep, Layer, LayerInversion, LayerKind, Reach, Record, Work, operand};
+use super::delta::clean;
+use super::{
+    DeltaForm, DeltaInput, DeltaOutput, Keep, Layer, LayerInversion, LayerKind, Reach, Record,
+    Work, operand,
+};
 use crate::{Backend, Binary, Epilogue, LayerError, Shape, Tensor, Unary};
 
 /// Hands positive values on and zero for all others.
@@ -40,6 +44,20 @@ impl Layer for Rectifier {
 
     fn reach(&self, _input: usize) -> Reach {
         Reach::Pointwise
+    }
+
+    fn delta_form(&self) -> DeltaForm {
+        DeltaForm::CleanInput
+    }
+
+    fn forward_deltas(
+        &self,
+        backend: &dyn Backend,
+        inputs: &[DeltaInput<'_>],
+        _output: &DeltaOutput<'_>,
+    ) -> Result<Tensor, LayerError> {
+        let (deltas, maps) = DeltaInput::one(self.kind(), inputs)?;
+        Ok(backend.deltas().rectified(clean(self.kind(), maps)?, deltas)?)
     }
 
     fn work(&self, inputs: &[&Shape]) -> Work {

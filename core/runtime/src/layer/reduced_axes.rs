@@ -73,6 +73,11 @@ impl Reduced {
         Ok(Shape::new(&left))
     }
 
+    /// Says whether maps are reduced as a whole, and no other axis is.
+    pub(super) fn is_of_maps(&self) -> bool {
+        self.axes.as_deref().is_none_or(|axes| axes == [2, 3])
+    }
+
     /// Says what one output cell depends on.
     pub(super) fn reach(&self) -> Reach {
         match (self.axes.as_deref(), self.left) {

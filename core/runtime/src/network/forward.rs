@@ -2,14 +2,13 @@
 
 mod handing;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::fusion::Follower;
 use super::joining::Joints;
-use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, ValueId};
-use crate::{Awake, Backend, BackendError, Keep, LayerError, Record, Shape, Tensor};
+use super::{Extent, Intervention, Network, NetworkError, Node, NodeId, Origin, Trace, ValueId};
+use crate::{Awake, Backend, Keep, LayerError, Record, Tensor};
 
 /// What a forward pass is asked for.
 #[derive(Clone, Debug, Default)]
@@ -22,79 +21,6 @@ pub struct ForwardRequest<'a> {
     /// What every layer's record keeps. A changed forward pass keeps no records: layers do not know
     /// how to carry a signal back through a change.
     pub keep: Keep,
-}
-
-/// What a forward pass left behind.
-#[derive(Clone, Debug)]
-pub struct Trace {
-    batch: usize,
-    values: BTreeMap<ValueId, Tensor>,
-    /// Those of `values` that are the same for every image.
-    shared: BTreeSet<ValueId>,
-    records: Arc<BTreeMap<NodeId, Record>>,
-    /// The rows of the records that are this trace's images; `None` for all as they are.
-    rows: Option<Vec<usize>>,
-}
-
-impl Trace {
-    /// Returns the number of images.
-    pub fn batch(&self) -> usize {
-        self.batch
-    }
-
-    /// Returns a captured value.
-    pub fn value(&self, id: ValueId) -> Option<&Tensor> {
-        self.values.get(&id)
-    }
-
-    /// Returns the trace of the given images, any number of times each, so that several signals
-    /// share one forward pass. The records are shared; the way back takes the rows of each when it
-    /// comes to it, so that they are never all there twice.
-    ///
-    /// # Errors
-    /// Fails when a row does not exist.
-    pub fn select(&self, backend: &dyn Backend, rows: &[usize]) -> Result<Self, LayerError> {
-        if let Some(row) = rows.iter().find(|&&row| row >= self.batch) {
-            let expected = format!("more than {row} images");
-            let actual = Shape::from([self.batch]);
-            return Err(BackendError::Incompatible { kernel: "select", expected, actual }.into());
-        }
-        if rows.iter().copied().eq(0..self.batch) {
-            return Ok(self.clone());
-        }
-        let values = self
-            .values
-            .iter()
-            .map(|(&id, value)| {
-                let shared = self.shared.contains(&id);
-                Ok((id, if shared { value.clone() } else { backend.select(value, rows)? }))
-            })
-            .collect::<Result<_, LayerError>>()?;
-        let rows = match &self.rows {
-            Some(earlier) => rows.iter().map(|&row| earlier[row]).collect(),
-            None => rows.to_vec(),
-        };
-        let records = self.records.clone();
-        Ok(Self {
-            batch: rows.len(),
-            values,
-            shared: self.shared.clone(),
-            records,
-            rows: Some(rows),
-        })
-    }
-
-    /// Returns the record of a layer, if there is one.
-    pub(super) fn record(
-        &self,
-        backend: &dyn Backend,
-        node: NodeId,
-    ) -> Result<Option<Cow<'_, Record>>, LayerError> {
-        match (self.records.get(&node), &self.rows) {
-            (Some(record), Some(rows)) => Ok(Some(Cow::Owned(record.select(backend, rows)?))),
-            (record, _) => Ok(record.map(Cow::Borrowed)),
-        }
-    }
 }
 
 impl Network {
@@ -139,6 +65,27 @@ impl Network {
         Ok(Trace { batch, values, shared, records: Arc::new(records), rows: None })
     }
 
+    /// Runs forward from values for `batch` images that are given wherever they belong in the
+    /// network. Layers that only those need do not run; every input that another needs must be among
+    /// them.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub(super) fn forward_from(
+        &self,
+        backend: &dyn Backend,
+        batch: usize,
+        given: Vec<(ValueId, Tensor)>,
+        captures: &[ValueId],
+    ) -> Result<BTreeMap<ValueId, Tensor>, NetworkError> {
+        let request = ForwardRequest { captures, ..ForwardRequest::default() };
+        let (mut pass, needed) = Pass::from(self, backend, &request, batch, given)?;
+        for id in needed {
+            pass.step(id)?;
+        }
+        Ok(pass.live)
+    }
+
     fn check_inputs(&self, inputs: &[Tensor]) -> Result<usize, NetworkError> {
         if inputs.len() != self.inputs.len() {
             let (expected, actual) = (self.inputs.len(), inputs.len());
@@ -158,13 +105,18 @@ impl Network {
         Ok(batch)
     }
 
-    /// Lists the layers that the captures need, in execution order.
-    fn needed(&self, captures: &[ValueId]) -> BTreeSet<NodeId> {
+    /// Lists the layers that the captures need where some values are given, in execution order.
+    pub(super) fn needed(
+        &self,
+        captures: &[ValueId],
+        is_given: impl Fn(ValueId) -> bool,
+    ) -> BTreeSet<NodeId> {
+        let maker = |&id: &ValueId| self.maker(id).filter(|_| !is_given(id));
         let mut needed = BTreeSet::new();
-        let mut open: Vec<NodeId> = captures.iter().filter_map(|&id| self.maker(id)).collect();
+        let mut open: Vec<NodeId> = captures.iter().filter_map(maker).collect();
         while let Some(node) = open.pop() {
             if needed.insert(node) {
-                open.extend(self.node(node).inputs.iter().filter_map(|&id| self.maker(id)));
+                open.extend(self.node(node).inputs.iter().filter_map(maker));
             }
         }
         needed
@@ -205,20 +157,34 @@ impl<'a> Pass<'a> {
     ) -> Result<(Self, BTreeSet<NodeId>), NetworkError> {
         let batch = network.check_inputs(inputs)?;
         network.check_interventions(request, batch)?;
-        let needed = network.needed(request.captures);
+        let given = network.inputs.iter().copied().zip(inputs.iter().cloned()).collect();
+        Self::from(network, backend, request, batch, given)
+    }
+
+    /// The same from values wherever they belong.
+    fn from(
+        network: &'a Network,
+        backend: &'a dyn Backend,
+        request: &'a ForwardRequest<'a>,
+        batch: usize,
+        given: Vec<(ValueId, Tensor)>,
+    ) -> Result<(Self, BTreeSet<NodeId>), NetworkError> {
+        let is_given = |id| given.iter().any(|(value, _)| *value == id);
+        let needed = network.needed(request.captures, is_given);
         let mut uses = BTreeMap::new();
         let readers = needed.iter().flat_map(|&node| &network.node(node).inputs);
         for &id in readers.chain(request.captures) {
             *uses.entry(id).or_insert(0) += 1;
         }
         let mut live = BTreeMap::new();
-        let given = network.inputs.iter().copied().zip(inputs);
         let stored = uses.keys().filter_map(|&id| match &network.value(id).origin {
-            Origin::Constant(tensor) => Some((id, tensor)),
+            Origin::Constant(tensor) => Some((id, tensor.clone())),
             Origin::Input | Origin::Layer(_) => None,
         });
-        for (id, tensor) in given.chain(stored).filter(|(id, _)| uses.contains_key(id)) {
-            let tensor = backend.upload(tensor).map_err(|e| network.at(id, e))?;
+        let stored: Vec<_> = stored.collect();
+        let all = given.into_iter().chain(stored);
+        for (id, tensor) in all.filter(|(id, _)| uses.contains_key(id)) {
+            let tensor = backend.upload(&tensor).map_err(|e| network.at(id, e))?;
             live.insert(id, network.edited(backend, id, tensor, request.interventions)?);
         }
         let followers = network.followers(&needed, &uses, request);

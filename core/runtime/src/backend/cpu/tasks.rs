@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use crate::backend::alone::threads;
 use crate::backend::awake::{Awake, wait_until};
 
 /// Below this many multiply-adds, handing work to another thread costs more than it saves.
@@ -22,7 +23,7 @@ pub(super) fn for_each_task(
     multiply_adds: usize,
     work: impl Fn(usize, Range<usize>) + Send + Sync,
 ) {
-    let threads = rayon::current_num_threads();
+    let threads = threads();
     if threads == 1 || multiply_adds < HEAVY {
         for unit in 0..units {
             work(unit, 0..parts);
@@ -56,7 +57,7 @@ pub(super) fn for_each_task(
 /// Returns how many of `count` steps a unit of `parts` parts takes: at most `most`, nearly the same
 /// for all units, and so few that all threads of the current pool have the same to do.
 pub(super) fn steps_per_unit(count: usize, most: usize, parts: usize) -> usize {
-    let threads = rayon::current_num_threads();
+    let threads = threads();
     let mut units = count.div_ceil(most.max(1)).max(1);
     let are_even = |units: usize| {
         let tasks = units * parts;

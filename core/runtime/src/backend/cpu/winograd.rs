@@ -7,6 +7,7 @@
 //! A tile mixes its inputs, so one that is not finite would spoil outputs that never see it. Images
 //! with such outputs are reported, to be computed directly.
 
+mod products;
 mod transform;
 
 use std::marker::PhantomData;
@@ -18,15 +19,15 @@ use rayon::prelude::*;
 use super::Isa;
 use super::buffer::{Buffer, Pool};
 use super::direct::Images;
-use super::micro::{BLOCK, Call, Kernel, Segment, Start, Target};
+use super::micro::{BLOCK, Kernel, Target};
 use super::stencil::Stencil;
 use super::tasks::for_each_task;
 use super::weights::Weights;
 use crate::Epilogue;
-use transform::{F2, F4, Gather, Lanes, Spread, Tile};
+use crate::backend::alone::threads;
+pub(super) use transform::{Axis, Lanes, P, P2, Q, Q2, Square, both_axes};
+use transform::{F2, F4, Gather, Spread, Tile};
 
-/// Input blocks of one call of the micro-kernel, so that its weights stay in the first-level cache.
-const SEGMENTS: usize = 12;
 /// Bytes of transformed input, for one of the A × A numbers, that stay in the second-level cache.
 const PLANE: usize = 256 << 10;
 /// Bytes of products that are transformed while they are in the cache.
@@ -195,15 +196,6 @@ impl Winograd {
         self.weights = packed;
     }
 
-    /// Returns where the transformed filters of some input blocks lie.
-    fn weights_of(&self, product: usize, group: Group, inputs: Range<usize>) -> Range<usize> {
-        let [_, out_blocks] = self.blocks;
-        let block = self.depth * BLOCK * BLOCK;
-        let start = (product * out_blocks + group.first_block) * block;
-        let step = BLOCK * BLOCK * group.blocks;
-        start + inputs.start * step..start + inputs.end * step
-    }
-
     /// Counts the tiles of a map along both axes.
     fn tiles(&self) -> [usize; 2] {
         self.stencils.each_ref().map(|axis| axis.outputs.div_ceil(self.size.outputs()))
@@ -217,7 +209,7 @@ impl Winograd {
         let most = most.clamp(4 * pixels, 14 * pixels);
         let mut units = tiles.div_ceil(most).max(1);
         if self.weights.len() <= SMALL && tiles > 2 * pixels {
-            units = units.next_multiple_of(rayon::current_num_threads());
+            units = units.next_multiple_of(threads());
         }
         tiles.div_ceil(units).next_multiple_of(pixels).max(1)
     }
@@ -256,7 +248,7 @@ impl Winograd {
         let multiply_adds = [A * A, tiles, self.depth * BLOCK, out_blocks * BLOCK];
         let multiply_adds = multiply_adds.into_iter().fold(1, usize::saturating_mul);
         let length = A * A * plane(in_blocks, per_unit);
-        let threads = rayon::current_num_threads();
+        let threads = threads();
         let is_small = self.weights.len() <= SMALL && units.is_multiple_of(threads);
         if is_small || units >= PLENTY * threads {
             for_each_task(units, 1, multiply_adds, |unit, _| {
@@ -349,9 +341,14 @@ impl Winograd {
         let at_once = (PRODUCTS / bytes).clamp(1, groups.len().max(1));
         let distance = plane(at_once * widest, work.per_unit);
         let mut products = self.pool.take(A * A * distance);
-        for groups in self.groups[groups].chunks(at_once) {
-            self.products(work, unit, groups, spread, Target::new(&mut products), distance);
-            for (index, group) in groups.iter().enumerate() {
+        let mut first = groups.start;
+        while first < groups.end {
+            let groups = first..(first + at_once).min(groups.end);
+            first = groups.end;
+            let tiles = work.per_unit.min(work.tiles - unit * work.per_unit);
+            let target = Target::new(&mut products);
+            self.products([tiles, work.per_unit], groups.clone(), spread, target, distance);
+            for (index, group) in self.groups[groups].iter().enumerate() {
                 for block in 0..group.blocks {
                     let place = (index * widest + block) * work.per_unit;
                     let products: [[&[Lanes]; A]; A] = std::array::from_fn(|row| {
@@ -362,69 +359,6 @@ impl Winograd {
                     });
                     self.gather::<T, M, A>(work, unit, group.first_block + block, &products);
                 }
-            }
-        }
-    }
-
-    /// Computes the products of a unit with some groups of filters.
-    fn products(
-        &self,
-        work: &Work<'_>,
-        unit: usize,
-        groups: &[Group],
-        spread: &[f32],
-        products: Target<'_>,
-        distance: usize,
-    ) {
-        let [in_blocks, _] = self.blocks;
-        let chunks = self.depth.div_ceil(SEGMENTS);
-        let inputs = |chunk: usize| chunk * self.depth / chunks..(chunk + 1) * self.depth / chunks;
-        let steps = self.size.products() * groups.len() * chunks;
-        let parts = |step: usize| {
-            let (step, chunk) = (step / chunks, step % chunks);
-            (step / groups.len(), step % groups.len(), chunk)
-        };
-        let weights = |step: usize| {
-            let (product, group, chunk) = parts(step);
-            &self.weights[self.weights_of(product, groups[group], inputs(chunk))]
-        };
-        let tiles = work.per_unit.min(work.tiles - unit * work.per_unit);
-        let calls = tiles.div_ceil(self.kernel.pixels());
-        let row = work.per_unit * BLOCK;
-        for step in 0..steps {
-            let (product, index, chunk) = parts(step);
-            let group = groups[index];
-            let inputs = inputs(chunk);
-            let mut segments = [Segment { x: 0, w: 0 }; SEGMENTS];
-            for (index, segment) in segments.iter_mut().enumerate() {
-                *segment = Segment { x: index * row, w: index * BLOCK * BLOCK * group.blocks };
-            }
-            let start = product * plane(in_blocks, work.per_unit);
-            let start = start + (group.first_input + inputs.start) * row;
-            let out = product * distance + index * self.kernel.blocks() * row;
-            let next = if step + 1 < steps { weights(step + 1) } else { &[] };
-            let ahead = next.len().div_ceil(calls).next_multiple_of(BLOCK).max(BLOCK);
-            let mut next = next.chunks(ahead);
-            for (first, pixels) in self.kernel.tiles(tiles) {
-                self.kernel.run(
-                    pixels,
-                    group.blocks,
-                    &Call {
-                        x: spread,
-                        x_start: (start + first * BLOCK).cast_signed(),
-                        step: BLOCK,
-                        w: weights(step),
-                        segments: &segments[..inputs.len()],
-                        depth: BLOCK,
-                        out: products,
-                        out_start: out + first * BLOCK,
-                        out_step: BLOCK,
-                        out_block: row,
-                        start: if chunk == 0 { Start::Zero } else { Start::Stored },
-                        rectify: false,
-                        next: next.next().unwrap_or(&[]),
-                    },
-                );
             }
         }
     }
@@ -468,7 +402,7 @@ impl Winograd {
 
 /// Returns the numbers of a plane of tiles: as many cache lines as to make their number odd, since
 /// the A × A planes are written side by side and must not fall into the same cache sets.
-fn plane(blocks: usize, per_unit: usize) -> usize {
+pub(super) fn plane(blocks: usize, per_unit: usize) -> usize {
     ((blocks * per_unit) | 1) * BLOCK
 }
 

@@ -19,13 +19,13 @@ use super::super::simd::Vector;
 use crate::Epilogue;
 
 /// A cell of maps in blocks.
-pub(super) type Lanes = [f32; BLOCK];
+pub(in crate::backend::cpu) type Lanes = [f32; BLOCK];
 
 /// What lies in the padding.
 static ZERO: Lanes = [0.0; BLOCK];
 
 /// Cells by row and column.
-type Square<'a, const A: usize> = [[&'a Lanes; A]; A];
+pub(in crate::backend::cpu) type Square<'a, const A: usize> = [[&'a Lanes; A]; A];
 
 /// A tile of `M` × `M` outputs, which sees `A` × `A` inputs. Some rows of a result are computed
 /// together, as many as stay in registers.
@@ -48,7 +48,7 @@ pub(super) trait Tile<const M: usize, const A: usize> {
 
 /// The transform of one axis. A type and not a function that is handed on, since that would not be
 /// inlined for certain.
-trait Axis<const I: usize, const O: usize> {
+pub(in crate::backend::cpu) trait Axis<const I: usize, const O: usize> {
     fn apply<V: Vector, const N: usize>(
         r: Registers<V, N>,
         x: [Block<V, N>; I],
@@ -68,7 +68,7 @@ fn scaled<V: Vector, const N: usize>(
 
 /// Transforms both axes and returns some rows of the result.
 #[inline(always)]
-fn both_axes<
+pub(in crate::backend::cpu) fn both_axes<
     F: Axis<A, O>,
     V: Vector,
     const N: usize,
@@ -158,11 +158,11 @@ impl Axis<4, 2> for F2Outputs {
 pub(super) struct F4;
 
 /// The inner pair of points, and its square.
-const P: f32 = 0.75;
-const P2: f32 = P * P;
+pub(in crate::backend::cpu) const P: f32 = 0.75;
+pub(in crate::backend::cpu) const P2: f32 = P * P;
 /// The outer pair of points, and its square.
-const Q: f32 = 1.5;
-const Q2: f32 = Q * Q;
+pub(in crate::backend::cpu) const Q: f32 = 1.5;
+pub(in crate::backend::cpu) const Q2: f32 = Q * Q;
 
 impl Tile<4, 6> for F4 {
     fn filter([a, b, c]: [f64; 3]) -> [f64; 6] {

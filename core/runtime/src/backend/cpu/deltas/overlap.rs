@@ -1,0 +1,312 @@
+//! Winograd's convolution of changed cells: the transpose of his tiles.
+//!
+//! Winograd's tile reads A × A inputs for M × M outputs. Transposed, a tile of M × M changed cells
+//! makes A × A outputs, where those of neighbouring tiles overlap and add up: B [(G g Gᵀ) ⊙ (A z Aᵀ)]
+//! Bᵀ. The transposed convolution with turned filters is the convolution itself. Only changed cells
+//! are multiplied, and a tile makes all that they reach: for 8 × 8 of them 144 products for each
+//! filter and channel, instead of 576 tap by tap.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "arrays that are walked by index stay in registers, others may not"
+)]
+
+use crate::backend::cpu::CpuBackend;
+use crate::backend::cpu::blocked::Blocked;
+use crate::backend::cpu::lanes::{cells, cells_mut};
+use crate::backend::cpu::micro::{BLOCK, Target};
+use crate::backend::cpu::registers::{Block, InRegisters, Registers, in_registers};
+use crate::backend::cpu::simd::Vector;
+use crate::backend::cpu::stencil::Stencil;
+use crate::backend::cpu::tasks::for_each_task;
+use crate::backend::cpu::weights::Weights;
+use crate::backend::cpu::winograd::{
+    Axis, Lanes, P, P2, Q, Q2, Size, Square, Winograd, both_axes, plane,
+};
+use crate::{Region, Regions};
+
+/// Changed cells of a tile along an axis.
+const M: usize = 4;
+/// Outputs of a tile along an axis.
+const A: usize = 6;
+/// Tiles that are multiplied at once, at most.
+const TILES: usize = 196;
+/// Groups of filters whose products are transformed while they are in the cache.
+const GROUPS: usize = 2;
+
+/// Filters for changed cells, transformed.
+#[derive(Debug)]
+pub(super) struct DeltaWinograd {
+    backend: CpuBackend,
+    /// With the turned filters.
+    winograd: Winograd,
+    /// Which output is the first of those of a tile at cell 0, along both axes.
+    offsets: [isize; 2],
+}
+
+/// Some changed cells of a case.
+#[derive(Clone, Copy, Debug)]
+struct Tile {
+    case: usize,
+    /// Its first row and column within the rectangle.
+    corner: [usize; 2],
+}
+
+/// A case: where its changed cells and its outputs lie.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    from: usize,
+    place: Region,
+    to: usize,
+    out: Region,
+}
+
+impl DeltaWinograd {
+    /// Transforms filters.
+    pub(super) fn new(
+        backend: &CpuBackend,
+        mut stencils: [Stencil; 2],
+        weights: &Weights<'_>,
+    ) -> Self {
+        // Output o sees cell o + offset + k under tap k: cell i is seen by the outputs from
+        // i − offset − 2 on.
+        let offsets = stencils.each_ref().map(|axis| -axis.taps[0].offset - 2);
+        for axis in &mut stencils {
+            for (place, tap) in axis.taps.iter_mut().enumerate() {
+                tap.index = 2 - place;
+            }
+        }
+        let winograd = Winograd::new(backend.isa, &backend.pool, stencils, Size::Four, weights);
+        Self { backend: backend.clone(), winograd, offsets }
+    }
+
+    /// Writes the products into the cells of `output`.
+    pub(super) fn run(
+        &self,
+        regions: &Regions,
+        changed: &Blocked,
+        output: &Regions,
+        sums: &mut [f32],
+    ) {
+        sums.fill(0.0);
+        let pairs = regions.each().zip(output.each());
+        let cases: Vec<Case> =
+            pairs.map(|((from, place), (to, out))| Case { from, place, to, out }).collect();
+        let mut tiles = Vec::new();
+        for (case, Case { place, .. }) in cases.iter().enumerate() {
+            for row in (0..place.height).step_by(M) {
+                tiles.extend((0..place.width).step_by(M).map(|column| {
+                    let corner = [row, column];
+                    Tile { case, corner }
+                }));
+            }
+        }
+        let units = tiles.len().div_ceil(TILES).max(1);
+        let per_unit = tiles.len().div_ceil(units).max(1);
+        let target = Target::new(sums);
+        for tiles in tiles.chunks(per_unit) {
+            self.unit(&cases, tiles, changed, target, output.cells());
+        }
+    }
+
+    fn unit(
+        &self,
+        cases: &[Case],
+        tiles: &[Tile],
+        changed: &Blocked,
+        target: Target<'_>,
+        outputs: usize,
+    ) {
+        let (winograd, pool) = (&self.winograd, &self.backend.pool);
+        let [in_blocks, _] = winograd.blocks();
+        let count = tiles.len();
+        let distance = plane(in_blocks, count);
+        let mut spread = pool.take(A * A * distance);
+        let spread_target = Target::new(&mut spread);
+        let work = count.saturating_mul(A * A * in_blocks * BLOCK * BLOCK);
+        for_each_task(1, in_blocks, work, |_, blocks| {
+            for block in blocks {
+                let mut planes: [[&mut [Lanes]; A]; A] = std::array::from_fn(|row| {
+                    std::array::from_fn(|column| {
+                        let start = (row * A + column) * distance + block * count * BLOCK;
+                        cells_mut(spread_target.part(start, count * BLOCK))
+                    })
+                });
+                let changed = cells(changed.plane(0, block));
+                in_registers(
+                    self.backend.isa,
+                    Spread { cases, tiles, changed, planes: &mut planes },
+                );
+            }
+        });
+        let groups = winograd.groups();
+        let work = work.saturating_mul(groups);
+        for_each_task(1, groups, work, |_, all| {
+            let widest = winograd.widest();
+            let apart = plane(GROUPS * widest, count);
+            let mut products = pool.take(A * A * apart);
+            let mut first = all.start;
+            while first < all.end {
+                let some = first..(first + GROUPS).min(all.end);
+                first = some.end;
+                let products_target = Target::new(&mut products);
+                winograd.products([count, count], some.clone(), &spread, products_target, apart);
+                for (block, place) in winograd.blocks_of(some) {
+                    let planes: [[&[Lanes]; A]; A] = std::array::from_fn(|row| {
+                        std::array::from_fn(|column| {
+                            let plane = &products[(row * A + column) * apart..][..apart];
+                            &cells(plane)[place * count..][..count]
+                        })
+                    });
+                    let map = target.part(block * outputs * BLOCK, outputs * BLOCK);
+                    let (offsets, map) = (self.offsets, cells_mut(map));
+                    in_registers(
+                        self.backend.isa,
+                        Gather { cases, tiles, planes: &planes, offsets, map },
+                    );
+                }
+            }
+        });
+    }
+}
+
+/// A of F(4×4, 3×3).
+struct Inputs;
+
+impl Axis<M, A> for Inputs {
+    #[inline(always)]
+    fn apply<V: Vector, const N: usize>(
+        r: Registers<V, N>,
+        z: [Block<V, N>; M],
+    ) -> [Block<V, N>; A] {
+        let even = |square: f32| z[0].multiply_add(z[2], r.splat(square));
+        let odd =
+            |point: f32, cube: f32| z[1].mul(r.splat(point)).multiply_add(z[3], r.splat(cube));
+        let (inner_even, inner_odd) = (even(P2), odd(P, P2 * P));
+        let (outer_even, outer_odd) = (even(Q2), odd(Q, Q2 * Q));
+        [
+            z[0],
+            inner_even.add(inner_odd),
+            inner_even.sub(inner_odd),
+            outer_even.add(outer_odd),
+            outer_even.sub(outer_odd),
+            z[3],
+        ]
+    }
+}
+
+/// B of F(4×4, 3×3).
+struct Outputs;
+
+impl Axis<A, A> for Outputs {
+    #[inline(always)]
+    fn apply<V: Vector, const N: usize>(
+        r: Registers<V, N>,
+        m: [Block<V, N>; A],
+    ) -> [Block<V, N>; A] {
+        let (inner_sum, inner_difference) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (outer_sum, outer_difference) = (m[3].add(m[4]), m[3].sub(m[4]));
+        let times = |a: Block<V, N>, factor: f32| a.mul(r.splat(factor));
+        [
+            times(m[0], P2 * Q2),
+            times(m[5], P2 * Q2)
+                .multiply_add(inner_difference, r.splat(-P * Q2))
+                .multiply_add(outer_difference, r.splat(-Q * P2)),
+            times(m[0], -(P2 + Q2))
+                .multiply_add(inner_sum, r.splat(-Q2))
+                .multiply_add(outer_sum, r.splat(-P2)),
+            times(m[5], -(P2 + Q2))
+                .multiply_add(inner_difference, r.splat(P))
+                .multiply_add(outer_difference, r.splat(Q)),
+            m[0].add(inner_sum.add(outer_sum)),
+            m[5],
+        ]
+    }
+}
+
+/// What lies beyond a rectangle.
+static ZERO: Lanes = [0.0; BLOCK];
+
+/// A z Aᵀ of all tiles.
+struct Spread<'a, 'b> {
+    cases: &'a [Case],
+    tiles: &'a [Tile],
+    changed: &'a [Lanes],
+    planes: &'a mut [[&'b mut [Lanes]; A]; A],
+}
+
+impl InRegisters for Spread<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
+        for (index, tile) in self.tiles.iter().enumerate() {
+            let Case { from, place, .. } = self.cases[tile.case];
+            let [top, left] = tile.corner;
+            let seen: Square<'_, M> = std::array::from_fn(|y| {
+                std::array::from_fn(|x| {
+                    let is_inside = top + y < place.height && left + x < place.width;
+                    let cell = from + (top + y) * place.width + left + x;
+                    if is_inside { &self.changed[cell] } else { &ZERO }
+                })
+            });
+            let mut put = |rows: [usize; 2]| {
+                let results = both_axes(Inputs, r, &seen, rows);
+                for place in 0..2 {
+                    for column in 0..A {
+                        let to = &mut self.planes[rows[place]][column][index];
+                        results[place][column].store(to);
+                    }
+                }
+            };
+            put([0, 5]);
+            put([1, 2]);
+            put([3, 4]);
+        }
+    }
+}
+
+/// B p Bᵀ of all tiles, added up.
+struct Gather<'a, 'b> {
+    cases: &'a [Case],
+    tiles: &'a [Tile],
+    planes: &'a [[&'b [Lanes]; A]; A],
+    offsets: [isize; 2],
+    map: &'a mut [Lanes],
+}
+
+impl InRegisters for Gather<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
+        for (index, tile) in self.tiles.iter().enumerate() {
+            let Case { place, to, out, .. } = self.cases[tile.case];
+            let seen: Square<'_, A> =
+                std::array::from_fn(|y| std::array::from_fn(|x| &self.planes[y][x][index]));
+            // The first output of the tile, within the outputs of the case.
+            let [top, left] = tile.corner.map(usize::cast_signed);
+            let top = place.top + top + self.offsets[0] - out.top;
+            let left = place.left + left + self.offsets[1] - out.left;
+            let mut put = |rows: [usize; 2]| {
+                let results = both_axes(Outputs, r, &seen, rows);
+                for place in 0..2 {
+                    let row = top.wrapping_add_unsigned(rows[place]).cast_unsigned();
+                    if row >= out.height {
+                        continue;
+                    }
+                    let cells = &mut self.map[to + row * out.width..][..out.width];
+                    for x in 0..A {
+                        let column = left.wrapping_add_unsigned(x).cast_unsigned();
+                        if let Some(cell) = cells.get_mut(column) {
+                            results[place][x].add(r.load(cell)).store(cell);
+                        }
+                    }
+                }
+            };
+            put([0, 4]);
+            put([1, 3]);
+            put([2, 5]);
+        }
+    }
+}

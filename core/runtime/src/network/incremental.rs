@@ -1,0 +1,229 @@
+//! Incremental inference: what a change of a rectangle changes, and nothing else.
+//!
+//! The clean image runs once. For every case only the cells that can see its rectangle are computed
+//! again, as changed minus clean values ([`Deltas`]), from layer to layer until one reads whole maps:
+//! from there on everything is computed as usual, for many cases at once. Results are those of a
+//! full pass up to rounding.
+
+mod local;
+mod plan;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::{ForwardRequest, Intervention, Network, NetworkError, ValueId};
+use crate::backend::alone;
+use crate::{Backend, Edit, Keep, Region, Shape, Tensor};
+use local::Found;
+use plan::Plan;
+
+/// Cases whose changed cells are computed together: enough to read the filters seldom, few enough
+/// to stay in the caches.
+const TOGETHER: usize = 16;
+/// Cases that share a pass over fully connected layers, whose weights come from memory.
+const HEAD: usize = 256;
+
+/// A value that is wanted of every case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The value, which belongs to the images one by one.
+    pub value: ValueId,
+    /// Its channels; `None` for all.
+    pub channels: Option<Vec<usize>>,
+}
+
+/// A rectangle of the changed value, and what is written over it.
+#[derive(Clone, Debug)]
+pub struct Cover {
+    /// The rectangle; what hangs over the border is ignored.
+    pub region: Region,
+    /// One number per channel, or one per channel and cell.
+    pub fill: Vec<f32>,
+}
+
+/// One clean image, and how to compute what changes of it.
+#[derive(Debug)]
+pub struct Incremental<'a> {
+    network: &'a Network,
+    backend: &'a dyn Backend,
+    changed: ValueId,
+    wanted: &'a [Wanted],
+    plan: Plan,
+    /// The clean inputs of the network, and the clean values that the plan reads.
+    inputs: Vec<Tensor>,
+    clean: BTreeMap<ValueId, Tensor>,
+}
+
+impl Network {
+    /// Runs a clean image, and prepares for cases in which rectangles of one value change. None
+    /// where that value has no maps.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and when a channel does not exist.
+    pub fn incremental<'a>(
+        &'a self,
+        backend: &'a dyn Backend,
+        inputs: &[Tensor],
+        changed: ValueId,
+        wanted: &'a [Wanted],
+    ) -> Result<Option<Incremental<'a>>, NetworkError> {
+        let Some(plan) = Plan::new(self, changed, wanted) else { return Ok(None) };
+        let captures: Vec<ValueId> = plan.clean.iter().copied().collect();
+        let request = ForwardRequest { captures: &captures, ..ForwardRequest::default() };
+        let trace = self.forward(backend, inputs, &request)?;
+        let clean = captures.iter().filter_map(|&id| Some((id, trace.value(id)?.clone())));
+        let clean = clean.collect();
+        let (network, inputs) = (self, inputs.to_vec());
+        Ok(Some(Incremental { network, backend, changed, wanted, plan, inputs, clean }))
+    }
+}
+
+impl Incremental<'_> {
+    /// Returns how many cases are computed before their results are handed out, at most.
+    pub fn at_once(&self) -> usize {
+        HEAD
+    }
+
+    /// Computes cases on the threads of the current pool: for every wanted value its rows, one for
+    /// each case, as many axes as the value has.
+    ///
+    /// What a case gives does not depend on the others. A case in which something is not finite is
+    /// computed in full, since differences of infinities say nothing.
+    ///
+    /// # Errors
+    /// Fails when a cover does not fit or a layer fails.
+    pub fn run(&self, covers: &[Cover]) -> Result<Vec<Tensor>, NetworkError> {
+        let groups: Vec<&[Cover]> = covers.chunks(TOGETHER).collect();
+        let found = if rayon::current_num_threads() == 1 {
+            groups.iter().map(|covers| self.local(covers)).collect::<Result<Vec<_>, _>>()?
+        } else {
+            let found = groups.par_iter().with_max_len(1);
+            found.map(|covers| alone(|| self.local(covers))).collect::<Result<Vec<_>, _>>()?
+        };
+        let results = self.finish(covers.len(), &found)?;
+        self.in_full_where_not_finite(covers, results)
+    }
+
+    /// Goes on from where whole values are needed.
+    fn finish(&self, cases: usize, found: &[Found]) -> Result<Vec<Tensor>, NetworkError> {
+        let mut given: BTreeMap<ValueId, Tensor> = BTreeMap::new();
+        for &id in found.first().map_or(&BTreeMap::new(), |first| &first.whole).keys() {
+            given.insert(id, self.joined(id, found.iter().filter_map(|part| part.whole.get(&id)))?);
+        }
+        for head in &self.plan.heads {
+            let node = self.network.node(head.node);
+            let deltas: Vec<_> =
+                found.iter().filter_map(|part| part.kept.get(&head.maps)).collect();
+            let product = node.layer.forward_whole_deltas(self.backend, &deltas);
+            let product = product.map_err(|e| self.network.at(node.output, e))?;
+            given.insert(node.output, self.changed_as_a_whole(node.output, &product)?);
+        }
+        for &id in &self.plan.same {
+            let clean = self.clean(id)?;
+            let rows = self.backend.select(clean, &vec![0; cases]);
+            given.insert(id, rows.map_err(|e| self.network.at(id, e))?);
+        }
+        let is_local = |wanted: &&Wanted| self.plan.is_local(wanted.value);
+        let rest: Vec<ValueId> =
+            self.wanted.iter().filter(|wanted| !is_local(wanted)).map(|w| w.value).collect();
+        let given: Vec<(ValueId, Tensor)> = given.into_iter().collect();
+        let rest = self.network.forward_from(self.backend, cases, given, &rest)?;
+        let of_wanted = |(index, wanted): (usize, &Wanted)| {
+            if is_local(&wanted) {
+                let parts = found.iter().filter_map(|part| part.wanted.get(&index));
+                return self.joined(wanted.value, parts);
+            }
+            let value = rest.get(&wanted.value).ok_or_else(|| self.missing(wanted.value))?;
+            self.channels_of(wanted, value)
+        };
+        self.wanted.iter().enumerate().map(of_wanted).collect()
+    }
+
+    /// Computes cases anew, in full, of which a wanted number is not finite.
+    fn in_full_where_not_finite(
+        &self,
+        covers: &[Cover],
+        mut results: Vec<Tensor>,
+    ) -> Result<Vec<Tensor>, NetworkError> {
+        let mut unsound = vec![false; covers.len()];
+        for (result, wanted) in results.iter_mut().zip(self.wanted) {
+            let at = |e| self.network.at(wanted.value, e);
+            *result = result.to_host().map_err(at)?;
+            let each = (result.shape().volume() / covers.len().max(1)).max(1);
+            let rows = result.values().map_err(at)?.chunks(each);
+            for (unsound, row) in unsound.iter_mut().zip(rows) {
+                *unsound |= row.iter().any(|value| !value.is_finite());
+            }
+        }
+        for (case, cover) in covers.iter().enumerate().filter(|(case, _)| unsound[*case]) {
+            let full = self.in_full(cover)?;
+            for ((result, full), wanted) in results.iter_mut().zip(full).zip(self.wanted) {
+                let rows: Vec<usize> = (0..covers.len()).collect();
+                let mut rows = rows;
+                rows[case] = covers.len();
+                let replaced = self
+                    .backend
+                    .concatenation(&[result, &full], 0)
+                    .and_then(|both| self.backend.select(&both, &rows));
+                *result = replaced.map_err(|e| self.network.at(wanted.value, e))?;
+            }
+        }
+        Ok(results)
+    }
+
+    /// Computes one case in full.
+    fn in_full(&self, cover: &Cover) -> Result<Vec<Tensor>, NetworkError> {
+        let Cover { region, fill } = cover.clone();
+        let edit = Edit::Occlude { value: self.changed, region, fill };
+        let captures: Vec<ValueId> = self.wanted.iter().map(|wanted| wanted.value).collect();
+        let interventions = &[Intervention { row: 0, edit }];
+        let request = ForwardRequest { captures: &captures, interventions, keep: Keep::Output };
+        let trace = self.network.forward(self.backend, &self.inputs, &request)?;
+        let of_wanted = |wanted: &Wanted| {
+            let value = trace.value(wanted.value).ok_or_else(|| self.missing(wanted.value))?;
+            let chosen = self.channels_of(wanted, value)?;
+            chosen.to_host().map_err(|e| self.network.at(wanted.value, e))
+        };
+        self.wanted.iter().map(of_wanted).collect()
+    }
+
+    /// Joins the rows of several groups of cases.
+    fn joined<'t>(
+        &self,
+        id: ValueId,
+        parts: impl Iterator<Item = &'t Tensor>,
+    ) -> Result<Tensor, NetworkError> {
+        let parts: Vec<&Tensor> = parts.collect();
+        match *parts {
+            [part] => Ok(part.clone()),
+            _ => self.backend.concatenation(&parts, 0).map_err(|e| self.network.at(id, e)),
+        }
+    }
+
+    /// Adds the clean value of which every case changes the whole.
+    fn changed_as_a_whole(&self, id: ValueId, delta: &Tensor) -> Result<Tensor, NetworkError> {
+        let added = self.backend.addition(delta, self.clean(id)?, crate::Epilogue::None);
+        added.map_err(|e| self.network.at(id, e))
+    }
+
+    /// Returns the wanted channels of a value.
+    fn channels_of(&self, wanted: &Wanted, value: &Tensor) -> Result<Tensor, NetworkError> {
+        let Some(channels) = &wanted.channels else { return Ok(value.clone()) };
+        let sources: Vec<Option<usize>> = channels.iter().copied().map(Some).collect();
+        let chosen = self.backend.gather(value, 1, &sources, 0.0);
+        chosen.map_err(|e| self.network.at(wanted.value, e))
+    }
+
+    fn clean(&self, id: ValueId) -> Result<&Tensor, NetworkError> {
+        self.clean.get(&id).ok_or_else(|| self.missing(id))
+    }
+
+    fn missing(&self, id: ValueId) -> NetworkError {
+        NetworkError::NotRecorded { name: self.network.name_of(id).to_owned() }
+    }
+
+    fn shape(&self, id: ValueId) -> &Shape {
+        &self.network.value(id).shape
+    }
+}
