@@ -42,6 +42,9 @@ pub(crate) struct Common {
     /// Compute every convolution directly: slower, with smaller rounding errors
     #[arg(long, global = true)]
     pub(crate) exact_conv: bool,
+    /// Compute the whole network for every occluder position: slower, and the same up to rounding
+    #[arg(long, global = true)]
+    pub(crate) no_incremental: bool,
     /// Use plugins of this folder first, and trust them; may be given several times
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) plugin_dir: Vec<PathBuf>,

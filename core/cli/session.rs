@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use convscope_host::{
-    HostError, ModelOptions, Origin, Refusal, Refused, Registry, Search, Session, SessionOptions,
+    HostError, ModelOptions, Origin, Passes, Refusal, Refused, Registry, Search, Session,
+    SessionOptions,
 };
 use convscope_runtime::ConvolutionForms;
 
@@ -64,6 +65,7 @@ fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
         } else {
             ConvolutionForms::Any
         },
+        passes: if common.no_incremental { Passes::Full } else { Passes::Incremental },
     };
     Ok(Session::new(options, registry)?)
 }

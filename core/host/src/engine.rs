@@ -6,6 +6,16 @@ use rayon::ThreadPool;
 
 use crate::HostError;
 
+/// How cases that cover a part of an image are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passes {
+    /// Only what the part changes.
+    #[default]
+    Incremental,
+    /// Everything, for every case.
+    Full,
+}
+
 /// Everything a verb computes with.
 #[derive(Clone, Copy)]
 pub(crate) struct Engine<'a> {
@@ -17,6 +27,8 @@ pub(crate) struct Engine<'a> {
     pub pool: &'a ThreadPool,
     /// Bytes that may be used.
     pub memory: u64,
+    /// How covered cases are computed.
+    pub passes: Passes,
     /// Says whether the user wants to stop.
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
 }

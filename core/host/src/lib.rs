@@ -34,6 +34,7 @@ mod trust;
 
 pub use arguments::Argument;
 pub use control::{Control, LogLevel, Quiet};
+pub use engine::Passes;
 pub use error::HostError;
 pub use images::{ImageOptions, ImageSet};
 pub use model::{Model, ModelOptions};

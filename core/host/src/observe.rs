@@ -2,6 +2,7 @@
 
 mod captured;
 mod fills;
+mod incremental;
 mod reduce;
 mod spots;
 
@@ -64,6 +65,7 @@ impl Cases<'_> {
 }
 
 /// A capture whose names are resolved.
+#[derive(Clone)]
 struct Plan {
     name: String,
     value: ValueId,
@@ -100,7 +102,22 @@ pub(crate) fn observe(
     let mut first = 0;
     while first < count {
         engine.check_cancelled()?;
-        let batch = at_once.min(count - first);
+        let listed = cases.listed();
+        let covered = incremental::run_of(engine, listed, first);
+        if !covered.is_empty() {
+            let image = rows.load(&[cases.image(first)])?;
+            let (of_cases, with) = ((listed, covered.clone()), (&plans[..], &fills));
+            if incremental::observe(engine, input, &image, of_cases, with, memory, sink)? {
+                first = covered.end;
+                continue;
+            }
+        }
+        let most = if listed.is_empty() {
+            count - first
+        } else {
+            incremental::before_run(engine, listed, first).max(1)
+        };
+        let batch = at_once.min(most);
         let numbers: Vec<usize> = (first..first + batch).map(|index| cases.image(index)).collect();
         let interventions = interventions(engine, input, cases, &fills, first..first + batch)?;
         let results = engine.compute(|| {

@@ -14,7 +14,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::HostError;
 use crate::arguments::{self, Argument};
 use crate::control::Control;
-use crate::engine::Engine;
+use crate::engine::{Engine, Passes};
 use crate::images::{ImageOptions, ImageSet};
 use crate::memory::default_budget;
 use crate::model::{Model, ModelOptions, Weights};
@@ -34,6 +34,8 @@ pub struct SessionOptions {
     pub preprocess: Option<Preset>,
     /// Which forms convolutions may take.
     pub convolutions: ConvolutionForms,
+    /// How cases that cover a part of an image are computed.
+    pub passes: Passes,
 }
 
 /// One set of options, plugins, threads and memory for everything that is run.
@@ -42,6 +44,8 @@ pub struct Session {
     options: SessionOptions,
     registry: Registry,
     backend: CpuBackend,
+    /// The backend and what changes the bits of its results, in words.
+    computed_by: String,
     pool: ThreadPool,
     memory: u64,
 }
@@ -59,7 +63,11 @@ impl Session {
             .map_err(HostError::Threads)?;
         let memory = options.memory.unwrap_or_else(default_budget);
         let backend = CpuBackend::with_isa(Isa::detect()?).with_forms(options.convolutions);
-        Ok(Self { options, registry, backend, pool, memory })
+        let computed_by = match options.passes {
+            Passes::Incremental => backend.name().to_owned(),
+            Passes::Full => format!("{}, full passes", backend.name()),
+        };
+        Ok(Self { options, registry, backend, computed_by, pool, memory })
     }
 
     /// Returns the plugins.
@@ -72,9 +80,9 @@ impl Session {
         self.options.seed
     }
 
-    /// Returns the name of the backend.
+    /// Returns the name of the backend, with the options that change the bits of its results.
     pub fn backend(&self) -> &str {
-        self.backend.name()
+        &self.computed_by
     }
 
     /// Returns the name of the instruction set that the kernels use.
@@ -159,7 +167,7 @@ impl Session {
             model_hash: model.description().hash.clone(),
             images_hash: parameters.images_hash(control)?,
             seed: self.options.seed,
-            backend: self.backend.name().to_owned(),
+            backend: self.computed_by.clone(),
         };
         let cancelled = || control.is_cancelled();
         let engine = self.engine(model, &cancelled);
@@ -181,6 +189,7 @@ impl Session {
             backend: &self.backend,
             pool: &self.pool,
             memory: self.memory,
+            passes: self.options.passes,
             cancelled,
         }
     }

@@ -13,6 +13,7 @@ use convscope_runtime::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::Engine;
+use crate::engine::Passes;
 
 /// Numbers between −1 and 1 that look random and are always the same.
 pub(crate) fn numbers(shape: impl Into<Shape>, seed: u64) -> Tensor {
@@ -80,6 +81,7 @@ impl Bench {
     /// The engine of the bench.
     pub(crate) fn engine(&self) -> Engine<'_> {
         Engine {
+            passes: Passes::default(),
             network: &self.network,
             backend: &self.backend,
             pool: &self.pool,

@@ -97,7 +97,7 @@ fn with_channels(shape: &Shape, channels: usize) -> Shape {
 }
 
 /// Returns the channels that are chosen before the value is reduced.
-fn chosen_first(plan: &Plan) -> Option<&[usize]> {
+pub(super) fn chosen_first(plan: &Plan) -> Option<&[usize]> {
     if plan.reduction == Reduction::Softmax { None } else { plan.channels.as_deref() }
 }
 

@@ -42,6 +42,17 @@ pub struct Cover {
     pub fill: Vec<f32>,
 }
 
+/// Bytes that incremental inference takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncrementalCosts {
+    /// For the clean image, whatever the number of cases.
+    pub clean: u64,
+    /// For the changed cells under way, on each thread.
+    pub local: u64,
+    /// For every case that is computed at once.
+    pub kept: u64,
+}
+
 /// One clean image, and how to compute what changes of it.
 #[derive(Debug)]
 pub struct Incremental<'a> {
@@ -80,29 +91,43 @@ impl Network {
 }
 
 impl Incremental<'_> {
-    /// Returns how many cases are computed before their results are handed out, at most.
-    pub fn at_once(&self) -> usize {
-        HEAD
-    }
+    /// Says how many cases to [`run`](Self::run) at once: more make nothing faster.
+    pub const ENOUGH: usize = HEAD;
 
     /// Computes cases on the threads of the current pool: for every wanted value its rows, one for
-    /// each case, as many axes as the value has.
+    /// each case. `go_on` is asked every few cases.
     ///
     /// What a case gives does not depend on the others. A case in which something is not finite is
     /// computed in full, since differences of infinities say nothing.
     ///
     /// # Errors
-    /// Fails when a cover does not fit or a layer fails.
-    pub fn run(&self, covers: &[Cover]) -> Result<Vec<Tensor>, NetworkError> {
+    /// Fails when a cover does not fit, a layer fails, or `go_on` does.
+    pub fn run<E: From<NetworkError> + Send>(
+        &self,
+        covers: &[Cover],
+        go_on: &(dyn Fn() -> Result<(), E> + Sync),
+    ) -> Result<Vec<Tensor>, E> {
         let groups: Vec<&[Cover]> = covers.chunks(TOGETHER).collect();
-        let found = if rayon::current_num_threads() == 1 {
-            groups.iter().map(|covers| self.local(covers)).collect::<Result<Vec<_>, _>>()?
+        let local = |covers: &[Cover]| {
+            go_on()?;
+            Ok(self.local(covers)?)
+        };
+        let found: Vec<Found> = if rayon::current_num_threads() == 1 {
+            groups.iter().map(|covers| local(covers)).collect::<Result<_, E>>()?
         } else {
-            let found = groups.par_iter().with_max_len(1);
-            found.map(|covers| alone(|| self.local(covers))).collect::<Result<Vec<_>, _>>()?
+            let groups = groups.par_iter().with_max_len(1);
+            groups.map(|covers| alone(|| local(covers))).collect::<Result<_, E>>()?
         };
         let results = self.finish(covers.len(), &found)?;
-        self.in_full_where_not_finite(covers, results)
+        Ok(self.in_full_where_not_finite(covers, results)?)
+    }
+
+    /// Estimates the bytes that cases take.
+    pub fn costs(&self, covers: &[Cover]) -> IncrementalCosts {
+        let bytes = |shape: &Shape| (shape.volume() as u64).saturating_mul(4);
+        let clean = self.clean.values().map(|value| bytes(value.shape())).sum();
+        let [local, kept] = self.plan.costs(self.network, self.changed, self.wanted, covers);
+        IncrementalCosts { clean, local: local.saturating_mul(TOGETHER as u64), kept }
     }
 
     /// Goes on from where whole values are needed.

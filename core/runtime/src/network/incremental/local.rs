@@ -122,7 +122,8 @@ impl Incremental<'_> {
         let [_, channels, height, width] = shape
             .as_maps()
             .ok_or_else(|| LayerError::invalid(node.layer.kind(), "maps", "none"))?;
-        let regions = regions_behind(node, live, [height, width]);
+        let inputs = node.inputs.iter().filter_map(|id| Some((*id, live.get(id)?.regions.clone())));
+        let regions = regions_behind(node, &inputs.collect(), [height, width]);
         let cells = if regions.cells() == 0 {
             Tensor::zeros([1, channels, 1, 0])
         } else {
@@ -238,16 +239,20 @@ fn forget(
 }
 
 /// Returns the cells of a layer's output that see a changed one.
-fn regions_behind(node: &Node, live: &BTreeMap<ValueId, Deltas>, size: [usize; 2]) -> Regions {
+pub(super) fn regions_behind(
+    node: &Node,
+    live: &BTreeMap<ValueId, Regions>,
+    size: [usize; 2],
+) -> Regions {
     let mut places: Vec<Region> = Vec::new();
     for (index, id) in node.inputs.iter().enumerate() {
-        let Some(deltas) = live.get(id) else { continue };
+        let Some(regions) = live.get(id) else { continue };
         let reach = node.layer.reach(index);
         let behind = |&place: &Region| match reach {
             Reach::Window(window) => window.holding(place).unwrap_or(EMPTY).clipped(size),
             _ => place,
         };
-        let these = deltas.regions.places().iter().map(behind);
+        let these = regions.places().iter().map(behind);
         if places.is_empty() {
             places = these.collect();
         } else {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Extent, Network, NodeId, ValueId};
-use super::Wanted;
+use super::local::regions_behind;
+use super::{Cover, Wanted};
 use crate::layer::DeltaForm;
-use crate::{LayerKind, Reach, Shape};
+use crate::{LayerKind, Reach, Regions, Shape};
 
 /// How a layer carries changes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +172,54 @@ impl Plan {
             self.same.insert(id);
             self.clean.insert(id);
         }
+    }
+
+    /// Estimates the bytes of the largest case: of its changed cells at the worst moment, and of what
+    /// is kept of it for the layers after the steps and beyond.
+    pub(super) fn costs(
+        &self,
+        network: &Network,
+        changed: ValueId,
+        wanted: &[Wanted],
+        covers: &[Cover],
+    ) -> [u64; 2] {
+        let Some([_, _, height, width]) = network.value(changed).shape.as_maps() else {
+            return [0; 2];
+        };
+        let places = covers.iter().map(|cover| cover.region);
+        let mut live = BTreeMap::from([(changed, Regions::new([height, width], places))]);
+        let (mut local, mut kept) = (0, 0);
+        let bytes = |cells: usize| (cells as u64).saturating_mul(4);
+        for step in self.steps.iter().filter(|step| step.way != Way::Whole) {
+            let node = network.node(step.node);
+            let Some([_, channels, height, width]) = network.value(node.output).shape.as_maps()
+            else {
+                continue;
+            };
+            let regions = regions_behind(node, &live, [height, width]);
+            let largest = regions.places().iter().map(|place| place.height * place.width).max();
+            let cells = bytes(largest.unwrap_or(0).saturating_mul(channels));
+            let whole = bytes(channels * height * width);
+            // What comes in, what goes out, and what is laid out between them.
+            local = local.max(4 * cells + if step.way == Way::Maps { 3 * whole } else { 0 });
+            if self.heads.iter().any(|head| head.maps == node.output) {
+                kept += 2 * cells;
+            }
+            live.insert(node.output, regions);
+        }
+        let volume = |id: ValueId| bytes(network.value(id).shape.volume());
+        let whole = self.pasted.iter().chain(&self.same).map(|&id| volume(id)).sum::<u64>();
+        // The layers after the steps hold a few values at a time.
+        let local_values = |id: &ValueId| self.is_local(*id);
+        let after = network.nodes().iter().map(|node| node.output).filter(|id| !local_values(id));
+        let after = 3 * after.map(volume).max().unwrap_or(0);
+        let wanted = wanted.iter().map(|wanted| {
+            let all = network.value(wanted.value).shape.extents().get(1).copied().unwrap_or(1);
+            let some = wanted.channels.as_ref().map_or(all, Vec::len);
+            3 * volume(wanted.value) / (all.max(1) as u64) * some as u64
+        });
+        kept += whole + after + wanted.sum::<u64>();
+        [local, kept]
     }
 
     fn count_uses(&self, network: &Network, wanted: &[Wanted]) -> BTreeMap<ValueId, usize> {
