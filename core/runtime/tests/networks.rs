@@ -21,7 +21,7 @@ fn run(backend: &dyn Backend, network: &Network, images: &Tensor, keep: Keep) ->
     let mut results: Vec<Tensor> =
         captures.iter().map(|&id| trace.value(id).unwrap().clone()).collect();
     if keep == Keep::Inversion {
-        let signal = Dice::new(1).tensor([images.shape().batch(), 9], 1.0);
+        let signal = Dice::new(1).tensor(trace.value(captures[1]).unwrap().shape().clone(), 1.0);
         let starts = [(captures[1], backend.upload(&signal).unwrap())];
         let to = network.inputs();
         let composite = Composite::default();

@@ -166,10 +166,15 @@ pub(crate) fn network(seed: u64) -> (Network, String) {
         growth.last = growth.enlarge().unwrap_or(growth.last);
     }
     let map = growth.last;
-    let pooled = growth.add(GlobalAveragePooling::of_maps(), &[map]).unwrap();
-    let channels = growth.channels();
-    let flat = growth.add(convscope_runtime::layer::Flatten, &[pooled]).unwrap();
-    let weight = growth.dice.tensor([9, channels], 1.0);
+    // Some networks end with features that are the cells of maps.
+    let features = match seed % 3 {
+        0 => map,
+        _ => growth.add(GlobalAveragePooling::of_maps(), &[map]).unwrap(),
+    };
+    let count = growth.builder.shape(features).volume();
+    let flat = growth.add(convscope_runtime::layer::Flatten, &[features]).unwrap();
+    let outputs = growth.dice.one_of(&[9, 16, 40]);
+    let weight = growth.dice.tensor([outputs, count], 1.0);
     let scores = growth.add(Linear::new(weight, None).unwrap(), &[flat]).unwrap();
     let words = format!("network {seed} for {image:?}: {}", growth.layers.join(", "));
     (growth.builder.finish(vec![map, scores]), words)

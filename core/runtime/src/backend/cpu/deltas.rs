@@ -4,6 +4,7 @@
 mod cells;
 mod direct;
 mod filters;
+mod linear;
 mod overlap;
 mod pooling;
 mod spans;
@@ -124,6 +125,15 @@ impl DeltaKernels for CpuBackend {
     ) -> Option<Computed> {
         let changed = blocks_of(deltas)?;
         pooling::average_pooled(self, &deltas.regions, changed, window, divisor, output)
+    }
+
+    fn linear(&self, deltas: &[&Deltas], weight: &Tensor) -> Option<Computed> {
+        let lists: Vec<linear::List<'_>> =
+            deltas.iter().map(|deltas| (&deltas.regions, blocks_of(deltas))).collect();
+        // Nothing lies in no blocks.
+        let is_there =
+            |(regions, changed): &linear::List<'_>| changed.is_some() || regions.cells() == 0;
+        if lists.iter().all(is_there) { linear::linear(self, &lists, weight) } else { None }
     }
 
     fn sums(&self, deltas: &Deltas) -> Computed {
