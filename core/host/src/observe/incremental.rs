@@ -133,3 +133,142 @@ fn at_once(
     let fitting = (memory - fixed) / costs.kept.max(1);
     Ok(fitting.clamp(1, Incremental::ENOUGH as u64) as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use convscope_protocol::observe::Capture;
+    use convscope_protocol::{Disjoint, Fill, Intervention};
+
+    use super::*;
+    use crate::engine::TensorImages;
+    use crate::observe::{Cases, observe};
+    use crate::testing::{Bench, Collected, images};
+
+    /// Two pictures as they are and covered at nine places each, a cell apart, and a third one of
+    /// which only two places are covered.
+    fn cases() -> Vec<Case> {
+        let covered = |image: usize, place: i64| {
+            let region = protocol::Region { top: place - 1, left: 10 - place, height: 4, width: 3 };
+            let fill = match place % 3 {
+                0 => Fill::Image { image: 2 },
+                1 => Fill::Number(0.5),
+                _ => Fill::PerChannel(vec![-1.0, 1.0]),
+            };
+            Case { image, interventions: vec![Intervention::Occlude { region, fill }] }
+        };
+        let mut cases = Vec::new();
+        for (image, places) in [(0, 9), (1, 9), (2, 2)] {
+            cases.push(Case { image, interventions: Vec::new() });
+            cases.extend((0..places).map(|place| covered(image, place)));
+        }
+        cases
+    }
+
+    fn captures() -> Vec<Capture> {
+        let strongest = Reduction::Strongest { k: 2, disjoint: Disjoint::None };
+        vec![
+            Capture::new("scores", Reduction::None),
+            Capture::new("scores", Reduction::Softmax).of_channels(vec![1]),
+            Capture::new("scores", Reduction::Argmax),
+            Capture::new("relu1", Reduction::Sum).of_channels(vec![2, 0]),
+            Capture::new("relu2", strongest),
+        ]
+    }
+
+    fn run(engine: &Engine<'_>) -> Result<Collected, HostError> {
+        let input = &engine.network.value(engine.network.inputs()[0]).shape;
+        let images = TensorImages::new(images(3), input)?;
+        let mut collected = Collected::default();
+        let cases = cases();
+        observe(
+            engine,
+            &images,
+            Cases::Listed(&cases),
+            &captures(),
+            &mut |first, count, arrays| {
+                collected.take(first, count, &arrays);
+                Ok(())
+            },
+        )?;
+        Ok(collected)
+    }
+
+    #[test]
+    fn covered_cases_are_those_of_full_passes_up_to_rounding() {
+        let bench = Bench::new(2, 1 << 30);
+        let incremental = run(&bench.engine()).unwrap();
+        let full = run(&Engine { passes: Passes::Full, ..bench.engine() }).unwrap();
+        assert_eq!(incremental.cases.len(), full.cases.len());
+        for case in 0..full.cases.len() {
+            for array in [0, 1, 3, 4] {
+                let (actual, expected) =
+                    (incremental.floats(case, array), full.floats(case, array));
+                for (actual, expected) in actual.iter().zip(&expected) {
+                    assert!((actual - expected).abs() <= 2e-5, "{case} {array}: {actual}");
+                }
+            }
+            // The class, and the places of the strongest cells.
+            for array in [2, 5] {
+                assert_eq!(incremental.cases[case][array], full.cases[case][array]);
+            }
+        }
+        // Something was computed in another way.
+        assert_ne!(incremental.cases, full.cases);
+    }
+
+    #[test]
+    fn cases_go_together_with_those_of_their_picture() {
+        let bench = Bench::new(1, 1 << 30);
+        let (engine, cases) = (bench.engine(), cases());
+        assert_eq!(run_of(&engine, &cases, 0), 0..10);
+        assert_eq!(run_of(&engine, &cases, 10), 10..20);
+        // Too few are worth no clean pass of their own.
+        assert_eq!(run_of(&engine, &cases, 20), 20..20);
+        assert_eq!(before_run(&engine, &cases, 20), 3);
+        let full = Engine { passes: Passes::Full, ..engine };
+        assert_eq!(run_of(&full, &cases, 0), 0..0);
+        assert_eq!(before_run(&full, &cases, 0), cases.len());
+    }
+
+    #[test]
+    fn little_memory_leaves_the_results_as_they_are() {
+        let all = run(&Bench::new(1, 1 << 30).engine()).unwrap();
+        let sizes = [1 << 20, 1 << 18, 1 << 17];
+        let fewer = sizes.iter().filter_map(|&memory| run(&Bench::new(2, memory).engine()).ok());
+        let fewer: Vec<Collected> = fewer.collect();
+        assert!(fewer.iter().any(|some| some.batches.len() > all.batches.len()), "{sizes:?}");
+        for some in fewer {
+            assert_eq!(some.cases, all.cases);
+        }
+    }
+
+    #[test]
+    fn a_position_that_does_not_fit_the_memory_is_refused_with_its_size() {
+        let bench = Bench::new(1, 1 << 30);
+        let engine = bench.engine();
+        let input = engine.network.inputs()[0];
+        let wanted = [Wanted { value: engine.network.outputs()[0], channels: None }];
+        let clean = engine.network.incremental(engine.backend, &[images(1)], input, &wanted);
+        let clean = clean.unwrap().unwrap();
+        let region = Region { top: 0, left: 0, height: 3, width: 3 };
+        let covers = [Cover { region, fill: vec![0.0; 2] }];
+        assert_eq!(at_once(&engine, &clean, &covers, 1 << 30).unwrap(), Incremental::ENOUGH);
+        let costs = clean.costs(&covers);
+        let one = costs.clean + costs.local + costs.kept;
+        assert_eq!(at_once(&engine, &clean, &covers, one).unwrap(), 1);
+        let error = at_once(&engine, &clean, &covers, one - 1).unwrap_err();
+        let words = format!("one position needs {one} bytes, but the session may use {}", one - 1);
+        assert_eq!(error.to_string(), words);
+    }
+
+    #[test]
+    fn cancelling_stops_among_the_positions_of_a_picture() {
+        let bench = Bench::new(1, 1 << 30);
+        let asked = AtomicUsize::new(0);
+        let cancelled = || asked.fetch_add(1, Ordering::Relaxed) >= 6;
+        let outcome = run(&Engine { cancelled: &cancelled, ..bench.engine() });
+        assert!(matches!(outcome, Err(HostError::Cancelled)));
+    }
+}

@@ -25,7 +25,7 @@ use super::tasks::for_each_task;
 use super::weights::Weights;
 use crate::Epilogue;
 use crate::backend::alone::threads;
-pub(super) use transform::{Axis, Lanes, P, P2, Q, Q2, Square, both_axes};
+pub(super) use transform::{Axis, Lanes, P, P2, Q, Q2, Square, both_axes, scaled};
 use transform::{F2, F4, Gather, Spread, Tile};
 
 /// Bytes of transformed input, for one of the A × A numbers, that stay in the second-level cache.

@@ -21,7 +21,7 @@ use crate::backend::cpu::stencil::Stencil;
 use crate::backend::cpu::tasks::for_each_task;
 use crate::backend::cpu::weights::Weights;
 use crate::backend::cpu::winograd::{
-    Axis, Lanes, P, P2, Q, Q2, Size, Square, Winograd, both_axes, plane,
+    Axis, Lanes, P, P2, Q, Q2, Size, Square, Winograd, both_axes, plane, scaled,
 };
 use crate::{Region, Regions};
 
@@ -179,11 +179,10 @@ impl Axis<M, A> for Inputs {
         r: Registers<V, N>,
         z: [Block<V, N>; M],
     ) -> [Block<V, N>; A] {
-        let even = |square: f32| z[0].multiply_add(z[2], r.splat(square));
-        let odd =
-            |point: f32, cube: f32| z[1].mul(r.splat(point)).multiply_add(z[3], r.splat(cube));
-        let (inner_even, inner_odd) = (even(P2), odd(P, P2 * P));
-        let (outer_even, outer_odd) = (even(Q2), odd(Q, Q2 * Q));
+        let inner_even = scaled(r, z[2], P2, z[0]);
+        let inner_odd = scaled(r, z[3], P2 * P, z[1].mul(r.splat(P)));
+        let outer_even = scaled(r, z[2], Q2, z[0]);
+        let outer_odd = scaled(r, z[3], Q2 * Q, z[1].mul(r.splat(Q)));
         [
             z[0],
             inner_even.add(inner_odd),
@@ -206,18 +205,15 @@ impl Axis<A, A> for Outputs {
     ) -> [Block<V, N>; A] {
         let (inner_sum, inner_difference) = (m[1].add(m[2]), m[1].sub(m[2]));
         let (outer_sum, outer_difference) = (m[3].add(m[4]), m[3].sub(m[4]));
-        let times = |a: Block<V, N>, factor: f32| a.mul(r.splat(factor));
+        let first = m[0].mul(r.splat(P2 * Q2));
+        let second = scaled(r, outer_difference, -Q * P2, m[5].mul(r.splat(P2 * Q2)));
+        let third = scaled(r, outer_sum, -P2, m[0].mul(r.splat(-(P2 + Q2))));
+        let fourth = scaled(r, outer_difference, Q, m[5].mul(r.splat(-(P2 + Q2))));
         [
-            times(m[0], P2 * Q2),
-            times(m[5], P2 * Q2)
-                .multiply_add(inner_difference, r.splat(-P * Q2))
-                .multiply_add(outer_difference, r.splat(-Q * P2)),
-            times(m[0], -(P2 + Q2))
-                .multiply_add(inner_sum, r.splat(-Q2))
-                .multiply_add(outer_sum, r.splat(-P2)),
-            times(m[5], -(P2 + Q2))
-                .multiply_add(inner_difference, r.splat(P))
-                .multiply_add(outer_difference, r.splat(Q)),
+            first,
+            scaled(r, inner_difference, -P * Q2, second),
+            scaled(r, inner_sum, -Q2, third),
+            scaled(r, inner_difference, P, fourth),
             m[0].add(inner_sum.add(outer_sum)),
             m[5],
         ]
@@ -243,25 +239,33 @@ impl InRegisters for Spread<'_, '_> {
         for (index, tile) in self.tiles.iter().enumerate() {
             let Case { from, place, .. } = self.cases[tile.case];
             let [top, left] = tile.corner;
-            let seen: Square<'_, M> = std::array::from_fn(|y| {
-                std::array::from_fn(|x| {
-                    let is_inside = top + y < place.height && left + x < place.width;
-                    let cell = from + (top + y) * place.width + left + x;
-                    if is_inside { &self.changed[cell] } else { &ZERO }
-                })
-            });
-            let mut put = |rows: [usize; 2]| {
-                let results = both_axes(Inputs, r, &seen, rows);
-                for place in 0..2 {
-                    for column in 0..A {
-                        let to = &mut self.planes[rows[place]][column][index];
-                        results[place][column].store(to);
-                    }
+            let mut seen: Square<'_, M> = [[&ZERO; M]; M];
+            for y in 0..M.min(place.height - top) {
+                let row = &self.changed[from + (top + y) * place.width..][..place.width];
+                for x in 0..M.min(place.width - left) {
+                    seen[y][x] = &row[left + x];
                 }
-            };
-            put([0, 5]);
-            put([1, 2]);
-            put([3, 4]);
+            }
+            put_numbers(r, &seen, [0, 5], self.planes, index);
+            put_numbers(r, &seen, [1, 2], self.planes, index);
+            put_numbers(r, &seen, [3, 4], self.planes, index);
+        }
+    }
+}
+
+/// Computes two rows of A z Aᵀ of a tile.
+#[inline(always)]
+fn put_numbers<V: Vector, const N: usize>(
+    r: Registers<V, N>,
+    seen: &Square<'_, M>,
+    rows: [usize; 2],
+    planes: &mut [[&mut [Lanes]; A]; A],
+    tile: usize,
+) {
+    let results = both_axes(Inputs, r, seen, rows);
+    for place in 0..2 {
+        for column in 0..A {
+            results[place][column].store(&mut planes[rows[place]][column][tile]);
         }
     }
 }
@@ -282,31 +286,49 @@ impl InRegisters for Gather<'_, '_> {
     fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
         for (index, tile) in self.tiles.iter().enumerate() {
             let Case { place, to, out, .. } = self.cases[tile.case];
-            let seen: Square<'_, A> =
-                std::array::from_fn(|y| std::array::from_fn(|x| &self.planes[y][x][index]));
-            // The first output of the tile, within the outputs of the case.
-            let [top, left] = tile.corner.map(usize::cast_signed);
-            let top = place.top + top + self.offsets[0] - out.top;
-            let left = place.left + left + self.offsets[1] - out.left;
-            let mut put = |rows: [usize; 2]| {
-                let results = both_axes(Outputs, r, &seen, rows);
-                for place in 0..2 {
-                    let row = top.wrapping_add_unsigned(rows[place]).cast_unsigned();
-                    if row >= out.height {
-                        continue;
-                    }
-                    let cells = &mut self.map[to + row * out.width..][..out.width];
-                    for x in 0..A {
-                        let column = left.wrapping_add_unsigned(x).cast_unsigned();
-                        if let Some(cell) = cells.get_mut(column) {
-                            results[place][x].add(r.load(cell)).store(cell);
-                        }
-                    }
+            let mut seen: Square<'_, A> = [[&ZERO; A]; A];
+            for y in 0..A {
+                for x in 0..A {
+                    seen[y][x] = &self.planes[y][x][index];
                 }
-            };
-            put([0, 4]);
-            put([1, 3]);
-            put([2, 5]);
+            }
+            // The first output of the tile, within the outputs of the case.
+            let [top, left] = tile.corner;
+            let top = place.top + top.cast_signed() + self.offsets[0] - out.top;
+            let left = place.left + left.cast_signed() + self.offsets[1] - out.left;
+            let map = &mut self.map[to..][..out.height * out.width];
+            for rows in [[0, 4], [1, 3], [2, 5]] {
+                add_outputs(r, &seen, rows, map, out.width, [top, left]);
+            }
+        }
+    }
+}
+
+/// Computes two rows of B p Bᵀ of a tile and adds those on the map to it.
+#[inline(always)]
+fn add_outputs<V: Vector, const N: usize>(
+    r: Registers<V, N>,
+    seen: &Square<'_, A>,
+    rows: [usize; 2],
+    map: &mut [Lanes],
+    width: usize,
+    [top, left]: [isize; 2],
+) {
+    let results = both_axes(Outputs, r, seen, rows);
+    for place in 0..2 {
+        let row = top + rows[place].cast_signed();
+        if row < 0 {
+            continue;
+        }
+        let row = row.cast_unsigned() * width;
+        let Some(cells) = map.get_mut(row..row + width) else { continue };
+        for x in 0..A {
+            let column = left + x.cast_signed();
+            if column >= 0
+                && let Some(cell) = cells.get_mut(column.cast_unsigned())
+            {
+                results[place][x].add(r.load(cell)).store(cell);
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ pub(in crate::backend::cpu) trait Axis<const I: usize, const O: usize> {
 
 /// `a · factor + c`.
 #[inline(always)]
-fn scaled<V: Vector, const N: usize>(
+pub(in crate::backend::cpu) fn scaled<V: Vector, const N: usize>(
     r: Registers<V, N>,
     a: Block<V, N>,
     factor: f32,
