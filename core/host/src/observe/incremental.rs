@@ -15,6 +15,8 @@ use super::{Plan, Sink};
 use crate::engine::{Engine, Passes};
 use crate::{HostError, translate};
 
+/// Bytes kept of the cases that are computed at once, from which on more make nothing faster.
+const ENOUGH_BYTES: u64 = 64 << 20;
 /// Covered cases of one image for which its clean pass is worth while.
 const WORTH: usize = 4;
 
@@ -130,8 +132,9 @@ fn at_once(
         let what = "one position".to_owned();
         return Err(HostError::Memory { what, needed: one, budget: memory });
     }
-    let fitting = (memory - fixed) / costs.kept.max(1);
-    Ok(fitting.clamp(1, Incremental::ENOUGH as u64) as usize)
+    let (kept, enough) = (costs.kept.max(1), Incremental::ENOUGH as u64);
+    let useful = (ENOUGH_BYTES / kept).clamp(enough.min(128), enough);
+    Ok(((memory - fixed) / kept).clamp(1, useful) as usize)
 }
 
 #[cfg(test)]
@@ -142,8 +145,8 @@ mod tests {
     use convscope_protocol::{Disjoint, Fill, Intervention};
 
     use super::*;
-    use crate::engine::TensorImages;
     use crate::observe::{Cases, observe};
+    use crate::source::TensorImages;
     use crate::testing::{Bench, Collected, images};
 
     /// Two pictures as they are and covered at nine places each, a cell apart, and a third one of

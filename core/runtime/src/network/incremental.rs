@@ -22,7 +22,7 @@ use plan::Plan;
 /// to stay in the caches.
 const TOGETHER: usize = 16;
 /// Cases that share a pass over fully connected layers, whose weights come from memory.
-const HEAD: usize = 256;
+const HEAD: usize = 512;
 
 /// A value that is wanted of every case.
 #[derive(Clone, Debug, PartialEq, Eq)]
