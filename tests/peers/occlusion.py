@@ -17,7 +17,7 @@ from rows import Figure, difference
 BATCHED = {"zfnet": (10, 13), "alexnet": (5, 6.5), "vgg16": (15, 24), "resnet18": (3.5, 5), "squeezenet": (3, 4.5)}
 CAPTUM = {"zfnet": (35, 55), "alexnet": (15, 25), "vgg16": (30, 50), "resnet18": (7, 10), "squeezenet": (15, 25)}
 # Pictures of a batch, and how many positions the batched runtimes compute where it is not all, and captum.
-SAMPLES = {"zfnet": (32, 256, 48), "alexnet": (32, 256, 48), "vgg16": (16, 64, 16), "resnet18": (32, 256, 48),
+SAMPLES = {"zfnet": (32, 256, 48), "alexnet": (32, 256, 48), "vgg16": (16, 32, 8), "resnet18": (32, 256, 48),
            "squeezenet": (32, 256, 48)}
 ALWAYS_SAMPLED = ("vgg16",)
 CORNERS = 4
