@@ -16,6 +16,7 @@ mod fixtures;
 mod formats;
 mod fuzz;
 mod inspect;
+mod long_runs;
 mod mistakes;
 mod occlusion;
 mod operators;

@@ -212,7 +212,16 @@ fn an_interrupted_run_leaves_nothing_behind() {
     let mut child = Process::new(assert_cmd::cargo::cargo_bin("convscope"))
         .arg("--plugin-dir")
         .arg(plugins)
-        .args(["analyze", "deconvnet", "--threads", "1", "--set", "maps=60", "--model"])
+        .args([
+            "analyze",
+            "deconvnet",
+            "--no-cache",
+            "--threads",
+            "1",
+            "--set",
+            "maps=60",
+            "--model",
+        ])
         .arg(squeezenet())
         .arg("--images")
         .arg(photo(""))
@@ -236,7 +245,7 @@ fn a_full_disk_leaves_nothing_half_written() {
     let plugins = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     // A limit on the size of files stands for a disk that is full: 64 blocks are less than a figure.
     let line = format!(
-        "trap '' XFSZ; ulimit -f 64; exec '{}' --plugin-dir '{}' analyze saliency --model '{}' \
+        "trap '' XFSZ; ulimit -f 64; exec '{}' --plugin-dir '{}' analyze saliency --no-cache --model '{}' \
          --images '{}' --out '{}'",
         assert_cmd::cargo::cargo_bin("convscope").display(),
         plugins.display(),

@@ -11,7 +11,7 @@ use crate::support::{await_readiness, ended, fixture, folder, interrupt, photo, 
 fn program() -> Command {
     let plugins = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("convscope"));
-    command.arg("--plugin-dir").arg(plugins);
+    command.arg("--plugin-dir").arg(plugins).arg("--no-cache");
     command
 }
 

@@ -12,8 +12,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The program, with the plugins that this very build made: cargo puts them beside the test's own
-/// executable, while beside the program an older copy may lie.
+/// executable, while beside the program an older copy may lie. It computes everything: what an
+/// earlier run found proves nothing.
 pub(crate) fn convscope() -> Command {
+    let mut command = convscope_caching();
+    command.arg("--no-cache");
+    command
+}
+
+/// The program as [`convscope`] starts it, with the cache that its options say.
+pub(crate) fn convscope_caching() -> Command {
     let plugins = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     let mut command = Command::cargo_bin("convscope").unwrap();
     command.arg("--plugin-dir").arg(plugins).current_dir(root());
@@ -112,6 +120,33 @@ pub(crate) fn await_readiness(child: &mut Child) {
 pub(crate) fn await_words(child: &mut Child) {
     let said = child.stderr.as_mut().unwrap().read(&mut [0]).unwrap();
     assert_eq!(said, 1, "the run was over too soon");
+}
+
+/// Waits until something is there that a program makes before it ends.
+pub(crate) fn await_file(child: &mut Child, is_there: impl Fn() -> bool) {
+    awaited(child, "a file", |child| {
+        let is_there = is_there();
+        assert_eq!(child.try_wait().unwrap(), None, "the run was over too soon");
+        is_there.then_some(())
+    });
+}
+
+/// Lists all files below a folder, sorted, by their paths from there.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                files.push(path.strip_prefix(folder).unwrap().to_owned());
+            }
+        }
+    }
+    files.sort();
+    files
 }
 
 /// Sends Ctrl-C.

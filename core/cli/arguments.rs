@@ -39,12 +39,10 @@ pub(crate) struct Common {
     /// How pictures become network inputs, for models without a card: imagenet, caffe, keras, raw
     #[arg(long, global = true, value_name = "PRESET")]
     pub(crate) preprocess: Option<Preset>,
-    /// Compute every convolution directly: slower, with smaller rounding errors
-    #[arg(long, global = true)]
-    pub(crate) exact_conv: bool,
-    /// Compute the whole network for every occluder position: slower, and the same up to rounding
-    #[arg(long, global = true)]
-    pub(crate) no_incremental: bool,
+    #[command(flatten)]
+    pub(crate) rounding: Rounding,
+    #[command(flatten)]
+    pub(crate) keeping: Keeping,
     /// Use plugins of this folder first, and trust them; may be given several times
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) plugin_dir: Vec<PathBuf>,
@@ -71,6 +69,32 @@ impl Common {
         Err(Failure::usage("--plugin-dir stands both before and after the command")
             .with_help("give them all before it, or all after it"))
     }
+}
+
+/// Where results are kept.
+#[derive(Debug, Args)]
+pub(crate) struct Keeping {
+    /// Folder for results that later runs re-use [default: convscope in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Size to which that folder grows, such as 800M or 4G; the least recently used results leave
+    /// first [default: 2G]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub(crate) cache_size: Option<Size>,
+    /// Compute everything, and keep nothing for later runs
+    #[arg(long, global = true, conflicts_with_all = ["cache_dir", "cache_size"])]
+    pub(crate) no_cache: bool,
+}
+
+/// How much is left to rounding.
+#[derive(Debug, Args)]
+pub(crate) struct Rounding {
+    /// Compute every convolution directly: slower, with smaller rounding errors
+    #[arg(long, global = true)]
+    pub(crate) exact_conv: bool,
+    /// Compute the whole network for every occluder position: slower, and the same up to rounding
+    #[arg(long, global = true)]
+    pub(crate) no_incremental: bool,
 }
 
 /// What to do.

@@ -1,5 +1,7 @@
 //! The terminal: results on standard output, progress and notices on standard error.
 
+mod time_left;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use convscope_host::{Control, LogLevel};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use time_left::TimeLeft;
 
 use crate::arguments::Common;
 use crate::failure::Failure;
@@ -28,9 +32,9 @@ pub(crate) struct Console {
 enum Progress {
     /// There is none before the first progress, and none between two analyses: whatever is done to
     /// a bar draws it.
-    Bar(Option<ProgressBar>),
+    Bar(Option<(ProgressBar, TimeLeft)>),
     Lines {
-        started: Option<Instant>,
+        left: Option<TimeLeft>,
         last: Option<Instant>,
     },
 }
@@ -49,7 +53,7 @@ impl Console {
         let progress = if io::stderr().is_terminal() {
             Progress::Bar(None)
         } else {
-            Progress::Lines { started: None, last: None }
+            Progress::Lines { left: None, last: None }
         };
         let console =
             Self { quiet: common.quiet, json: common.json, cancelled, bar: Mutex::new(progress) };
@@ -75,11 +79,11 @@ impl Console {
     pub(crate) fn clear(&self) {
         match &mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Progress::Bar(bar) => {
-                if let Some(bar) = bar.take() {
+                if let Some((bar, _)) = bar.take() {
                     bar.finish_and_clear();
                 }
             }
-            Progress::Lines { started, last } => (*started, *last) = (None, None),
+            Progress::Lines { left, last } => (*left, *last) = (None, None),
         }
     }
 
@@ -96,7 +100,7 @@ impl Console {
             }
         };
         match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
-            Progress::Bar(Some(bar)) => bar.suspend(write),
+            Progress::Bar(Some((bar, _))) => bar.suspend(write),
             Progress::Bar(None) | Progress::Lines { .. } => write(),
         }
     }
@@ -107,7 +111,7 @@ impl Console {
             let _ = writeln!(io::stderr(), "{text}");
         };
         match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
-            Progress::Bar(Some(bar)) => bar.suspend(write),
+            Progress::Bar(Some((bar, _))) => bar.suspend(write),
             Progress::Bar(None) | Progress::Lines { .. } => write(),
         }
     }
@@ -119,26 +123,27 @@ impl Control for Console {
             return;
         }
         let fraction = fraction.clamp(0.0, 1.0);
+        let now = Instant::now();
         match &mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Progress::Bar(bar) => {
-                let bar = bar.get_or_insert_with(new_bar);
+                let (bar, left) = bar.get_or_insert_with(|| (new_bar(), TimeLeft::start(now)));
                 let position = (fraction * 1000.0) as u64;
                 if position < bar.position() {
                     bar.reset();
                 }
                 bar.set_position(position);
-                bar.set_message(described(text, fraction, bar.elapsed()));
+                bar.set_message(described(text, left.at(fraction, now)));
             }
-            Progress::Lines { started, last } => {
-                let now = Instant::now();
+            Progress::Lines { left, last } => {
                 if fraction == 0.0 {
-                    *started = None;
+                    *left = None;
                 }
-                let start = *started.get_or_insert(now);
+                let left = left.get_or_insert_with(|| TimeLeft::start(now));
+                let seconds = left.at(fraction, now);
                 // What ends soon needs no line.
-                if now - last.unwrap_or(start) >= BETWEEN_LINES {
+                if now - last.unwrap_or(left.started()) >= BETWEEN_LINES {
                     *last = Some(now);
-                    let words = described(text, fraction, now - start);
+                    let words = described(text, seconds);
                     let _ = writeln!(io::stderr(), "{:3.0} %  {words}", fraction * 100.0);
                 }
             }
@@ -204,17 +209,15 @@ pub(crate) fn width() -> Option<usize> {
     stderr.is_terminal().then(|| told.unwrap_or(80).max(40))
 }
 
-/// Adds the time left to a progress message, once there is ground for a guess.
-fn described(text: &str, fraction: f64, elapsed: Duration) -> String {
-    if !(0.05..1.0).contains(&fraction) || elapsed < Duration::from_secs(1) {
-        return text.to_owned();
-    }
-    let left = elapsed.as_secs_f64() / fraction * (1.0 - fraction);
-    let seconds = left.ceil() as u64;
-    match seconds {
-        0..=89 => format!("{text}, {seconds} s left"),
-        90..=5399 => format!("{text}, {} min left", seconds.div_ceil(60)),
-        _ => format!("{text}, {:.1} h left", left / 3600.0),
+/// Adds the time left to a progress message, no finer than it can be guessed.
+fn described(text: &str, seconds: Option<f64>) -> String {
+    let Some(seconds) = seconds else { return text.to_owned() };
+    let whole = seconds.ceil() as u64;
+    match whole {
+        0..=19 => format!("{text}, {whole} s left"),
+        20..=89 => format!("{text}, {} s left", whole.next_multiple_of(5)),
+        90..=5399 => format!("{text}, {} min left", whole.div_ceil(60)),
+        _ => format!("{text}, {:.1} h left", seconds / 3600.0),
     }
 }
 
@@ -233,11 +236,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_left_is_said_once_it_can_be_guessed() {
-        let after = |seconds, fraction| described("x", fraction, Duration::from_secs(seconds));
-        assert_eq!(after(10, 0.01), "x");
-        assert_eq!(after(10, 0.5), "x, 10 s left");
-        assert_eq!(after(600, 0.5), "x, 10 min left");
-        assert_eq!(after(36000, 0.5), "x, 10.0 h left");
+    fn the_time_left_is_said_no_finer_than_it_is_known() {
+        assert_eq!(described("x", None), "x");
+        assert_eq!(described("x", Some(9.2)), "x, 10 s left");
+        assert_eq!(described("x", Some(21.0)), "x, 25 s left");
+        assert_eq!(described("x", Some(600.0)), "x, 10 min left");
+        assert_eq!(described("x", Some(36000.0)), "x, 10.0 h left");
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn of<'a>(
     run.insert("instruction_set".to_owned(), json!(session.instruction_set()));
     run.insert("conversions".to_owned(), json!(session.conversions()));
     run.insert("threads".to_owned(), json!(session.threads()));
+    run.insert("cache".to_owned(), json!(session.cache_use()));
     run.insert("memory_bytes".to_owned(), json!(session.memory()));
     Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use convscope_host::{
-    HostError, ModelOptions, Origin, Passes, Refusal, Refused, Registry, Search, Session,
-    SessionOptions,
+    CacheOptions, HostError, ModelOptions, Origin, Passes, Refusal, Refused, Registry, Search,
+    Session, SessionOptions,
 };
 use convscope_runtime::ConvolutionForms;
 
-use crate::arguments::Common;
+use crate::arguments::{Common, Keeping};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -60,14 +60,26 @@ fn with(common: &Common, registry: Registry) -> Result<Session, Failure> {
         threads: common.threads.map(|threads| threads as usize),
         memory: common.memory.map(|size| size.0),
         preprocess: common.preprocess,
-        convolutions: if common.exact_conv {
+        convolutions: if common.rounding.exact_conv {
             ConvolutionForms::Direct
         } else {
             ConvolutionForms::Any
         },
-        passes: if common.no_incremental { Passes::Full } else { Passes::Incremental },
+        passes: if common.rounding.no_incremental { Passes::Full } else { Passes::Incremental },
+        cache: cache(&common.keeping),
     };
     Ok(Session::new(options, registry)?)
+}
+
+/// Says where results are kept for later runs.
+fn cache(given: &Keeping) -> Option<CacheOptions> {
+    let folder = match (given.no_cache, &given.cache_dir) {
+        (true, _) => None,
+        (false, Some(folder)) => Some(folder.clone()),
+        (false, None) => CacheOptions::user_folder(),
+    }?;
+    let limit = given.cache_size.map_or(CacheOptions::DEFAULT_LIMIT, |size| size.0);
+    Some(CacheOptions { folder, limit })
 }
 
 /// Returns the options of a model whose input has the given shape, the file's where it is empty, and

@@ -63,7 +63,7 @@ def gradient(module, pictures):
 
 
 def call(*arguments):
-    done = subprocess.run([CONVSCOPE, *map(str, arguments), "--json", "--quiet"], capture_output=True, text=True)
+    done = subprocess.run([CONVSCOPE, *map(str, arguments), "--json", "--quiet", "--no-cache"], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"convscope {' '.join(map(str, arguments))[:300]}: {done.stdout or done.stderr}")
     return json.loads(done.stdout)

@@ -31,7 +31,7 @@ class Convscope:
     def call(self, *arguments, threads=1, core="own"):
         """Runs a command with `--json`. Returns its answer, CPU and wall seconds, and peak memory."""
         core = self.core if core == "own" else core
-        command = [self.program, *arguments, "--threads", threads, "--json", "--quiet"]
+        command = [self.program, *arguments, "--threads", threads, "--json", "--quiet", "--no-cache"]
         printed, *rest = measuring.run(command, core)
         return json.loads(printed), *rest
 

@@ -11,7 +11,7 @@ use convscope_runtime::Tensor;
 
 pub use preset::Preset;
 
-use crate::{DataError, Pixels};
+use crate::{ContentHash, DataError, Pixels};
 use geometry::Geometry;
 
 /// How a model wants its pictures: resized, cropped about the centre, with the channels in order,
@@ -166,6 +166,21 @@ impl Preprocessing {
     /// Returns where the preprocessing stands.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Hashes all that decides what becomes of a picture, wherever it stands.
+    ///
+    /// # Errors
+    /// Fails when a mean image lies on a device.
+    pub fn hash(&self) -> Result<ContentHash, DataError> {
+        let Self { origin: _, resize, interpolation, crop, centre, channels, scale, mean, std } =
+            self;
+        let rules = format!("{:?}", (resize, interpolation, crop, centre, channels, scale, std));
+        let mean = match mean {
+            Mean::Channels(mean) => ContentHash::of_bytes(format!("{mean:?}").as_bytes()),
+            Mean::Image(image) => ContentHash::of_tensor(image)?,
+        };
+        Ok(ContentHash::of_parts(&[ContentHash::of_bytes(rules.as_bytes()), mean]))
     }
 
     /// Prepares a picture for a network whose input is `[channel, height, width]`.

@@ -51,6 +51,14 @@ pub(crate) enum Given {
 }
 
 impl Parameters {
+    /// Says of all images what is known beside what they hold: names, classes, parts.
+    pub(crate) fn words_of_images(&self) -> impl Iterator<Item = String> {
+        self.handles.values().flatten().filter_map(|given| match given {
+            Given::Dataset(dataset) => Some(dataset.images().words()),
+            Given::Tensor(_) => None,
+        })
+    }
+
     /// Joins the hashes of all images; empty where there are none.
     pub(crate) fn images_hash(&self, control: &dyn Control) -> Result<String, HostError> {
         let mut hashes = Vec::new();

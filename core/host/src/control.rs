@@ -1,7 +1,10 @@
 //! How a session and whoever started it talk while it works.
 
+use serde::{Deserialize, Serialize};
+
 /// How much a line of the log matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// Something the user must know.
     Warning,

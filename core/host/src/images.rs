@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use convscope_data::{
-    Entry, Prepared, Preprocessing, check_parts, decode, list_images, tensor_entries,
+    ContentHash, Entry, Prepared, Preprocessing, check_parts, decode, list_images, tensor_entries,
 };
 use convscope_protocol::item::{Item, Mapping, Part};
 use convscope_protocol::{Region, Values};
@@ -32,7 +32,14 @@ pub struct ImageOptions {
 #[derive(Debug)]
 pub struct ImageSet {
     entries: Vec<Entry>,
-    hash: OnceLock<String>,
+    hashes: OnceLock<Hashes>,
+}
+
+/// What all images hold.
+#[derive(Debug)]
+struct Hashes {
+    each: Vec<ContentHash>,
+    all: String,
 }
 
 impl ImageSet {
@@ -53,7 +60,7 @@ impl ImageSet {
             give_labels(&mut entries, labels)?;
         }
         entries.truncate(options.limit.unwrap_or(usize::MAX));
-        Ok(Self { entries, hash: OnceLock::new() })
+        Ok(Self { entries, hashes: OnceLock::new() })
     }
 
     /// Makes a set of the rows of a tensor `[n, c, h, w]` in network-input units.
@@ -62,7 +69,7 @@ impl ImageSet {
     /// Fails when the tensor does not hold images.
     pub fn of_tensor(tensor: &Tensor) -> Result<Self, HostError> {
         let entries = tensor_entries(Path::new("tensor"), tensor)?;
-        Ok(Self { entries, hash: OnceLock::new() })
+        Ok(Self { entries, hashes: OnceLock::new() })
     }
 
     /// Returns the images in order.
@@ -85,17 +92,30 @@ impl ImageSet {
     /// # Errors
     /// Fails when a file cannot be read, or the user cancels.
     pub fn hash(&self, control: &dyn Control) -> Result<&str, HostError> {
-        if let Some(hash) = self.hash.get() {
-            return Ok(hash);
+        if let Some(hashes) = self.hashes.get() {
+            return Ok(&hashes.all);
         }
         let mut hasher = blake3::Hasher::new();
+        let mut each = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             if control.is_cancelled() {
                 return Err(HostError::Cancelled);
             }
-            hasher.update(entry.hash()?.to_string().as_bytes());
+            let hash = entry.hash()?;
+            hasher.update(hash.to_string().as_bytes());
+            each.push(hash);
         }
-        Ok(self.hash.get_or_init(|| hasher.finalize().to_hex().to_string()))
+        let all = || Hashes { each, all: hasher.finalize().to_hex().to_string() };
+        Ok(&self.hashes.get_or_init(all).all)
+    }
+
+    /// Says in one text what is known of the images beside what they hold.
+    pub(crate) fn words(&self) -> String {
+        let of_entry = |entry: &Entry| match entry {
+            Entry::Picture { label, parts, .. } => format!("{:?}", (entry.name(), label, parts)),
+            Entry::Tensor { .. } => format!("{:?}", entry.name()),
+        };
+        self.entries.iter().map(of_entry).collect()
     }
 }
 
@@ -277,6 +297,19 @@ impl ImageSource for Dataset {
             }
             Entry::Tensor { row: number, tensor, .. } => write_values(row(tensor, *number)?, place),
         }
+    }
+
+    fn content(&self, index: usize) -> Result<ContentHash, HostError> {
+        let entry = self.entry(index)?;
+        let known = self.images.hashes.get().and_then(|hashes| hashes.each.get(index)).copied();
+        let hash = known.map_or_else(|| entry.hash(), Ok)?;
+        Ok(match entry {
+            // The model whose input the picture becomes is part of all keys.
+            Entry::Picture { .. } => {
+                ContentHash::of_parts(&[hash, preprocessing(&self.model)?.hash()?])
+            }
+            Entry::Tensor { .. } => hash,
+        })
     }
 }
 

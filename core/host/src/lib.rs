@@ -7,6 +7,7 @@
 
 mod arguments;
 mod attribute;
+mod cache;
 mod control;
 mod engine;
 mod error;
@@ -33,6 +34,7 @@ mod translate;
 mod trust;
 
 pub use arguments::Argument;
+pub use cache::{CacheOptions, CacheUse};
 pub use control::{Control, LogLevel, Quiet};
 pub use engine::Passes;
 pub use error::HostError;

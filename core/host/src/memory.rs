@@ -123,6 +123,17 @@ fn needed(network: &Network, captures: &[ValueId]) -> BTreeSet<ValueId> {
     needed
 }
 
+/// Counts the multiply-adds of one image until `captures` are there.
+pub(crate) fn multiply_adds(network: &Network, captures: &[ValueId]) -> u64 {
+    let needed = needed(network, captures);
+    let nodes = network.nodes().iter().filter(|node| needed.contains(&node.output));
+    let products = nodes.map(|node| {
+        let shapes: Vec<&Shape> = node.inputs.iter().map(|&id| &network.value(id).shape).collect();
+        node.layer.work(&shapes).multiply_adds
+    });
+    products.fold(0, u64::saturating_add)
+}
+
 pub(crate) fn bytes_of(shape: &Shape) -> u64 {
     (shape.volume() as u64).saturating_mul(4)
 }

@@ -162,6 +162,13 @@ impl Model {
         self
     }
 
+    /// Adds the hash of a file.
+    #[cfg(test)]
+    pub(crate) fn hashed(mut self, hash: &str) -> Self {
+        hash.clone_into(&mut self.description.hash);
+        self
+    }
+
     /// Takes labels that stand in a file, or in the card at a place.
     fn take_labels(&mut self, labels: Labels, place: PathBuf) -> Result<(), HostError> {
         let (labels, path) = match labels {

@@ -1,5 +1,6 @@
 //! The verb `observe`: forward passes with interventions, in batches that fit the memory.
 
+pub(crate) mod cached;
 mod captured;
 mod fills;
 mod incremental;

@@ -115,6 +115,10 @@ mod tests {
             self.1.lock().unwrap().push(index);
             self.0.write(index, place)
         }
+
+        fn content(&self, index: usize) -> Result<convscope_data::ContentHash, HostError> {
+            self.0.content(index)
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) fn derive(
     hasher.update(&session.to_le_bytes());
     hasher.update(&(analysis.len() as u64).to_le_bytes());
     hasher.update(analysis.as_bytes());
-    let parameters = canonical(&Value::Object(parameters.clone())).to_string();
+    let parameters = canonical(parameters);
     hasher.update(&(parameters.len() as u64).to_le_bytes());
     hasher.update(parameters.as_bytes());
     hasher.update(&stream.to_le_bytes());
@@ -22,16 +22,22 @@ pub(crate) fn derive(
     u64::from_le_bytes(seed)
 }
 
-/// Sorts the keys of every object: the order in which parameters were written means nothing.
-fn canonical(value: &Value) -> Value {
+/// Writes parameters such that equal ones are written alike: the order in which they were given
+/// means nothing.
+pub(crate) fn canonical(parameters: &Map<String, Value>) -> String {
+    sorted(&Value::Object(parameters.clone())).to_string()
+}
+
+/// Sorts the keys of every object.
+fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by(|a, b| a.0.cmp(b.0));
-            let sorted = entries.into_iter().map(|(key, value)| (key.clone(), canonical(value)));
-            Value::Object(sorted.collect())
+            let entries = entries.into_iter().map(|(key, value)| (key.clone(), sorted(value)));
+            Value::Object(entries.collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),
     }
 }

@@ -25,6 +25,7 @@ use handles::{Handles, Held, Slot};
 use results::Results;
 
 use crate::arguments::{Given, Parameters};
+use crate::cache::{MOST_LINES, Recall};
 use crate::control::{Control, LogLevel};
 use crate::engine::Engine;
 use crate::images::{Dataset, ImageSet};
@@ -44,6 +45,9 @@ pub(crate) struct Run<'s> {
     /// Handles that were given out before for the same thing: the same one is given again.
     given: Mutex<BTreeMap<(String, u64), u64>>,
     results: Mutex<Results>,
+    recall: Option<&'s Recall<'s>>,
+    /// Lines of the log that the user reads.
+    said: Mutex<Vec<(LogLevel, String)>>,
     words: Mutex<HashMap<ThreadId, Words>>,
     stated: Mutex<Option<String>>,
     cause: Mutex<Option<HostError>>,
@@ -58,10 +62,11 @@ struct Words {
     item: Box<str>,
 }
 
-/// How a run ended: what was found, what the plugin said, the last error of the host's, and whether
+/// How a run ended: what was found and said on the way, what the plugin said, the last error of the host's, and whether
 /// the plugin was told to stop.
 pub(crate) struct Ending {
     pub(crate) results: Results,
+    pub(crate) said: Vec<(LogLevel, String)>,
     pub(crate) stated: Option<String>,
     pub(crate) cause: Option<HostError>,
     pub(crate) told_to_stop: bool,
@@ -89,6 +94,8 @@ impl<'s> Run<'s> {
             handles: Handles::new(engine.memory),
             given: Mutex::default(),
             results: Mutex::default(),
+            recall: None,
+            said: Mutex::default(),
             words: Mutex::default(),
             stated: Mutex::default(),
             cause: Mutex::default(),
@@ -96,10 +103,16 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// Lets the run find what earlier ones computed.
+    pub(crate) fn recalling(self, recall: Option<&'s Recall<'s>>) -> Self {
+        Self { recall, ..self }
+    }
+
     /// Ends the run. Every handle dies here.
     pub(crate) fn end(self) -> Ending {
         Ending {
             results: self.results.into_inner().unwrap_or_else(PoisonError::into_inner),
+            said: self.said.into_inner().unwrap_or_else(PoisonError::into_inner),
             stated: self.stated.into_inner().unwrap_or_else(PoisonError::into_inner),
             cause: self.cause.into_inner().unwrap_or_else(PoisonError::into_inner),
             told_to_stop: self.told_to_stop.into_inner(),
@@ -112,7 +125,12 @@ impl<'s> Run<'s> {
             CS_LOG_DEBUG => LogLevel::Debug,
             _ => LogLevel::Info,
         };
-        self.control.log(level, &format!("{}: {text}", self.analysis));
+        let text = format!("{}: {text}", self.analysis);
+        self.control.log(level, &text);
+        let mut said = locked(&self.said);
+        if level < LogLevel::Debug && said.len() <= MOST_LINES {
+            said.push((level, text));
+        }
     }
 
     fn progress(&self, fraction: f64, text: &str) -> Result<(), Fault> {

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use convscope_abi::CsStatus;
-use convscope_data::Preset;
+use convscope_data::{Preprocessing, Preset};
 use convscope_protocol::Findings;
 use convscope_protocol::findings::Origin;
 use convscope_runtime::{Backend, ConvolutionForms, CpuBackend, Isa};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::HostError;
-use crate::arguments::{self, Argument};
+use crate::arguments::{self, Argument, Parameters};
+use crate::cache::{Cache, CacheOptions, CacheUse, Key, Parts, Recall};
 use crate::control::Control;
 use crate::engine::{Engine, Passes};
 use crate::images::{ImageOptions, ImageSet};
 use crate::memory::default_budget;
 use crate::model::{Model, ModelOptions, Weights};
 use crate::registry::{Analysis, Plugin, Registry};
+use crate::seed;
 use crate::serve::{Ending, Run};
 
 /// How a session works.
@@ -36,6 +38,8 @@ pub struct SessionOptions {
     pub convolutions: ConvolutionForms,
     /// How cases that cover a part of an image are computed.
     pub passes: Passes,
+    /// Where results are kept for later runs; nowhere when absent.
+    pub cache: Option<CacheOptions>,
 }
 
 /// One set of options, plugins, threads and memory for everything that is run.
@@ -48,6 +52,7 @@ pub struct Session {
     computed_by: String,
     pool: ThreadPool,
     memory: u64,
+    cache: Option<Cache>,
 }
 
 impl Session {
@@ -67,7 +72,20 @@ impl Session {
             Passes::Incremental => backend.name().to_owned(),
             Passes::Full => format!("{}, full passes", backend.name()),
         };
-        Ok(Self { options, registry, backend, computed_by, pool, memory })
+        // Whatever changes the bits of results belongs into `computing`, or caches would mix them up.
+        let SessionOptions {
+            seed: _,
+            threads: _,
+            memory: _,
+            preprocess: _,
+            convolutions,
+            passes,
+            cache: _,
+        } = &options;
+        let (name, isa) = (backend.name(), backend.isa().name());
+        let computing = format!("{name} {isa} {convolutions:?} {passes:?}");
+        let cache = options.cache.as_ref().map(|options| Cache::new(options, computing));
+        Ok(Self { options, registry, backend, computed_by, pool, memory, cache })
     }
 
     /// Returns the plugins.
@@ -104,6 +122,11 @@ impl Session {
     /// Returns the number of threads.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
+    }
+
+    /// Returns what was taken from the cache so far, where there is one.
+    pub fn cache_use(&self) -> Option<CacheUse> {
+        self.cache.as_ref().map(Cache::used)
     }
 
     /// Loads a model, its card and its labels.
@@ -169,14 +192,35 @@ impl Session {
             seed: self.options.seed,
             backend: self.computed_by.clone(),
         };
+        let known = match &self.cache {
+            Some(cache) if analysis.descriptor().deterministic => {
+                let key = results_key(cache, model, &origin, &parameters, control)?;
+                key.map(|key| (cache, key))
+            }
+            _ => None,
+        };
+        if let Some((cache, key)) = &known
+            && let Some(findings) = cache.load_findings(key, control)
+        {
+            return Ok(Findings { origin, ..findings });
+        }
         let cancelled = || control.is_cancelled();
         let engine = self.engine(model, &cancelled);
-        let run =
-            Run::new(&name, engine, Arc::clone(model), parameters, control, self.options.seed);
+        let recall = self.cache.as_ref().map(|cache| Recall::new(cache, control));
+        let seed = self.options.seed;
+        let run = Run::new(&name, engine, Arc::clone(model), parameters, control, seed);
+        let run = run.recalling(recall.as_ref());
         let status = analysis.call(&run);
-        let mut findings = outcome(plugin, &name, status, run.end())?;
-        findings.origin = origin;
-        Ok(findings)
+        let mut ending = run.end();
+        let said = std::mem::take(&mut ending.said);
+        let findings = outcome(plugin, &name, status, ending)?;
+        if let Some(recall) = recall {
+            recall.end();
+        }
+        if let Some((cache, key)) = &known {
+            cache.save_findings(key, &findings, said, control);
+        }
+        Ok(Findings { origin, ..findings })
     }
 
     pub(crate) fn engine<'a>(
@@ -193,6 +237,28 @@ impl Session {
             cancelled,
         }
     }
+}
+
+/// Returns the key of what an analysis finds; nothing where not all that decides it is known.
+fn results_key(
+    cache: &Cache,
+    model: &Model,
+    origin: &Origin,
+    parameters: &Parameters,
+    control: &dyn Control,
+) -> Result<Option<Key>, HostError> {
+    let Some(base) = cache.of_model(model, control) else { return Ok(None) };
+    let preprocessing = model.preprocessing().map(Preprocessing::hash).transpose()?;
+    let parts = base
+        .with("findings")
+        .with(&origin.analysis)
+        .with(&origin.plugin_hash)
+        .with(&origin.images_hash)
+        .with(origin.seed.to_le_bytes())
+        .with(seed::canonical(&parameters.json))
+        .with(model.json())
+        .with(preprocessing.map_or_else(String::new, |hash| hash.to_string()));
+    Ok(Some(parameters.words_of_images().fold(parts, Parts::with).key()))
 }
 
 /// Turns the status of a run into its findings or the reason why there are none.

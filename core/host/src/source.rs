@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use convscope_data::ContentHash;
 use convscope_runtime::{BackendError, Shape, Tensor};
 
 use crate::HostError;
@@ -16,6 +17,11 @@ pub(crate) trait ImageSource: Send + Sync {
     /// Fails when there is no such image, when it cannot be read, and when it does not fill the
     /// place.
     fn write(&self, index: usize, place: &mut [f32]) -> Result<(), HostError>;
+    /// Returns a hash of everything that decides what [`write`](Self::write) writes.
+    ///
+    /// # Errors
+    /// Fails when there is no such image, and when it cannot be read.
+    fn content(&self, index: usize) -> Result<ContentHash, HostError>;
 }
 
 /// Images of a tensor `[n, c, h, w]` in network-input units.
@@ -48,6 +54,11 @@ impl ImageSource for TensorImages {
 
     fn write(&self, index: usize, place: &mut [f32]) -> Result<(), HostError> {
         write_values(row(&self.0, index)?, place)
+    }
+
+    fn content(&self, index: usize) -> Result<ContentHash, HostError> {
+        let shape = self.0.shape().with_batch(1);
+        Ok(ContentHash::of_values(shape.extents(), row(&self.0, index)?))
     }
 }
 
@@ -119,6 +130,13 @@ impl ImageSource for Chosen {
             None => Err(no_image(index, self.numbers.len())),
         }
     }
+
+    fn content(&self, index: usize) -> Result<ContentHash, HostError> {
+        match self.numbers.get(index) {
+            Some(&number) => self.images.content(number),
+            None => Err(no_image(index, self.numbers.len())),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +156,10 @@ mod tests {
         let one = image(&chosen, 1, tensor.shape()).unwrap();
         assert_eq!(*one.shape(), shape);
         assert_eq!(one.values().unwrap(), row(&tensor, 0).unwrap());
+        assert_eq!(chosen.content(2).unwrap(), all.content(2).unwrap());
+        assert_ne!(chosen.content(1).unwrap(), all.content(2).unwrap());
+        let error = chosen.content(3).unwrap_err();
+        assert_eq!(error.to_string(), "image 3: there are only 3");
         let error = chosen.write(3, &mut place).unwrap_err();
         assert_eq!(error.to_string(), "image 3: there are only 3");
         let error = Chosen::new(all, vec![0, 7]).err().unwrap();

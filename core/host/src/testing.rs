@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use convscope_protocol::Values;
 use convscope_runtime::layer::{Convolution, Flatten, Linear, MaxPooling, Rectifier};
@@ -12,6 +12,7 @@ use convscope_runtime::{
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::control::{Control, LogLevel};
 use crate::engine::Engine;
 use crate::engine::Passes;
 
@@ -153,5 +154,28 @@ pub(crate) fn compile(folder: &Path, name: &str, source: &str) -> Option<PathBuf
             println!("skipped: no C compiler ({error})");
             None
         }
+    }
+}
+
+/// Remembers what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    /// The lines of the log.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Control for Heard {
+    fn progress(&self, _fraction: f64, _text: &str) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn log(&self, _level: LogLevel, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
     }
 }

@@ -177,3 +177,25 @@ fn the_normalization_turns_values_back_into_pixels() {
         assert_eq!(back, [10.0, 20.0, 30.0], "{preset:?}");
     }
 }
+
+#[test]
+fn a_hash_tells_rules_apart_but_not_where_they_stand() {
+    let hash = |rules: &Preprocessing| rules.hash().unwrap();
+    let card = |mean: Mean| Preprocessing { mean, ..raw() };
+    let elsewhere = Preprocessing { origin: Origin::Card("a.toml".into()), ..raw() };
+    assert_eq!(hash(&elsewhere), hash(&raw()));
+    let image = |value| Mean::Image(Tensor::new([1, 1, 1], vec![value]).unwrap());
+    let others = [
+        Preprocessing { crop: Some([3, 4]), ..raw() },
+        Preprocessing { scale: 0.5, ..raw() },
+        Preprocessing { std: vec![2.0], ..raw() },
+        Preprocessing { interpolation: Interpolation::Bicubic, ..raw() },
+        card(Mean::Channels(vec![7.0])),
+        card(image(7.0)),
+        card(image(8.0)),
+        raw(),
+    ];
+    for (place, one) in others.iter().enumerate() {
+        assert!(others[..place].iter().all(|other| hash(other) != hash(one)), "{one:?}");
+    }
+}

@@ -332,6 +332,10 @@ impl ImageSource for Counted {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.write(index, place)
     }
+
+    fn content(&self, index: usize) -> Result<convscope_data::ContentHash, HostError> {
+        self.0.content(index)
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::handles::{Held, Slot};
 use super::{Fault, Run};
 use crate::engine::Engine;
 use crate::observe::Cases;
+use crate::observe::cached::Memo;
 use crate::source::{Chosen, ImageSource, TensorImages};
 use crate::tensors::{tensor_of, values_of};
 use crate::{HostError, Model, attribute, observe, translate};
@@ -45,8 +46,9 @@ impl Run<'_> {
         let cases: Option<Vec<Case>> =
             if cases.is_empty() { None } else { Some(parse("cases", cases)?) };
         let cases = cases.as_deref().map_or(Cases::EachImage, Cases::Listed);
+        let memo = self.recall.and_then(|recall| Memo::new(recall, &model));
         self.forward_to(&model, sink, |engine, deliver| {
-            observe::observe(engine, &*images, cases, &captures, deliver)
+            observe::cached::observe(engine, memo.as_ref(), &*images, cases, &captures, deliver)
         })
     }
 

@@ -27,7 +27,8 @@ impl Probe {
         let session = Session::new(options, registry).unwrap();
         let network = network();
         let score = network.find("scores").unwrap();
-        let model = Arc::new(Model::new(Path::new("small.onnx"), network, score));
+        let model = Model::new(Path::new("small.onnx"), network, score).hashed("small");
+        let model = Arc::new(model);
         Some(Self { session, model, _folder: folder })
     }
 
