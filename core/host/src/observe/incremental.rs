@@ -64,12 +64,12 @@ pub(super) fn observe(
         .iter()
         .map(|case| cover(engine, input, case, fills))
         .collect::<Result<Vec<Cover>, HostError>>()?;
-    let at_once = at_once(engine, &clean, &covers, memory)?;
+    let Share { at_once, together } = share(engine, &clean, &covers, memory)?;
     let go_on = || engine.check_cancelled();
     let mut first = range.start;
     for covers in covers.chunks(at_once) {
         let results = engine.compute(|| {
-            let found = clean.run(covers, &go_on)?;
+            let found = clean.run(covers, together, &go_on)?;
             let mut results = Vec::new();
             for (plan, value) in plans.iter().zip(&found) {
                 let mut captured = Captured::new(engine.backend, value);
@@ -117,24 +117,35 @@ fn cover(
     }
 }
 
-/// Returns how many cases are computed at once.
-fn at_once(
+/// How many cases are computed at once, and how many of them each thread carries on together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Share {
+    at_once: usize,
+    together: usize,
+}
+
+/// Shares the memory out.
+fn share(
     engine: &Engine<'_>,
     clean: &Incremental<'_>,
     covers: &[Cover],
     memory: u64,
-) -> Result<usize, HostError> {
+) -> Result<Share, HostError> {
     let costs = clean.costs(covers);
-    let threads = engine.threads() as u64;
-    let fixed = costs.clean.saturating_add(costs.local.saturating_mul(threads));
-    let one = fixed.saturating_add(costs.kept);
-    if one > memory {
+    let local = costs.local.saturating_mul(engine.threads() as u64).max(1);
+    let one = costs.clean.saturating_add(local).saturating_add(costs.kept);
+    let Some(rest) = memory.checked_sub(one) else {
         let what = "one position".to_owned();
         return Err(HostError::Memory { what, needed: one, budget: memory });
-    }
+    };
+    // Each gets a half of what one position leaves, and the second what the first does not need.
+    let most = Incremental::TOGETHER as u64;
+    let together = (1 + rest / 2 / local).min(most);
+    let rest = rest - (together - 1) * local;
     let (kept, enough) = (costs.kept.max(1), Incremental::ENOUGH as u64);
     let useful = (ENOUGH_BYTES / kept).clamp(enough.min(128), enough);
-    Ok(((memory - fixed) / kept).clamp(1, useful) as usize)
+    let at_once = (1 + rest / kept).min(useful);
+    Ok(Share { at_once: at_once as usize, together: together as usize })
 }
 
 #[cfg(test)]
@@ -257,11 +268,14 @@ mod tests {
         let clean = clean.unwrap().unwrap();
         let region = Region { top: 0, left: 0, height: 3, width: 3 };
         let covers = [Cover { region, fill: vec![0.0; 2] }];
-        assert_eq!(at_once(&engine, &clean, &covers, 1 << 30).unwrap(), Incremental::ENOUGH);
+        let (at_once, together) = (Incremental::ENOUGH, Incremental::TOGETHER);
+        let much = share(&engine, &clean, &covers, 1 << 30).unwrap();
+        assert_eq!(much, Share { at_once, together });
         let costs = clean.costs(&covers);
         let one = costs.clean + costs.local + costs.kept;
-        assert_eq!(at_once(&engine, &clean, &covers, one).unwrap(), 1);
-        let error = at_once(&engine, &clean, &covers, one - 1).unwrap_err();
+        let little = share(&engine, &clean, &covers, one).unwrap();
+        assert_eq!(little, Share { at_once: 1, together: 1 });
+        let error = share(&engine, &clean, &covers, one - 1).unwrap_err();
         let words = format!("one position needs {one} bytes, but the session may use {}", one - 1);
         assert_eq!(error.to_string(), words);
     }

@@ -47,7 +47,7 @@ pub struct Cover {
 pub struct IncrementalCosts {
     /// For the clean image, whatever the number of cases.
     pub clean: u64,
-    /// For the changed cells under way, on each thread.
+    /// For the changed cells of every case that is under way.
     pub local: u64,
     /// For every case that is computed at once.
     pub kept: u64,
@@ -91,11 +91,14 @@ impl Network {
 }
 
 impl Incremental<'_> {
-    /// Says how many cases to [`run`](Self::run) at once: more make nothing faster.
+    /// How many cases to [`run`](Self::run) at once: more make nothing faster.
     pub const ENOUGH: usize = HEAD;
 
+    /// How many cases each thread carries on together: more make nothing faster.
+    pub const TOGETHER: usize = TOGETHER;
+
     /// Computes cases on the threads of the current pool: for every wanted value its rows, one for
-    /// each case. `go_on` is asked every few cases.
+    /// each case. Every thread carries `together` of them on at a time, and asks `go_on` before.
     ///
     /// What a case gives does not depend on the others. A case in which something is not finite is
     /// computed in full, since differences of infinities say nothing.
@@ -105,9 +108,10 @@ impl Incremental<'_> {
     pub fn run<E: From<NetworkError> + Send>(
         &self,
         covers: &[Cover],
+        together: usize,
         go_on: &(dyn Fn() -> Result<(), E> + Sync),
     ) -> Result<Vec<Tensor>, E> {
-        let groups: Vec<&[Cover]> = covers.chunks(TOGETHER).collect();
+        let groups: Vec<&[Cover]> = covers.chunks(together.max(1)).collect();
         let local = |covers: &[Cover]| {
             go_on()?;
             Ok(self.local(covers)?)
@@ -127,7 +131,7 @@ impl Incremental<'_> {
         let bytes = |shape: &Shape| (shape.volume() as u64).saturating_mul(4);
         let clean = self.clean.values().map(|value| bytes(value.shape())).sum();
         let [local, kept] = self.plan.costs(self.network, self.changed, self.wanted, covers);
-        IncrementalCosts { clean, local: local.saturating_mul(TOGETHER as u64), kept }
+        IncrementalCosts { clean, local, kept }
     }
 
     /// Goes on from where whole values are needed.

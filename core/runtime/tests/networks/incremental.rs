@@ -96,7 +96,7 @@ fn what_a_rectangle_changes_is_what_a_full_pass_finds() {
             let placed = network.clone().placed(backend).unwrap();
             let images = std::slice::from_ref(&image);
             let run = placed.incremental(backend, images, input, &wanted).unwrap().unwrap();
-            let actual = run.run(&covers, &|| Ok::<_, NetworkError>(())).unwrap();
+            let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
             for (index, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
                 let actual = actual.to_host().unwrap();
                 let rows = actual.values().unwrap().chunks(expected[0].len().max(1));
@@ -135,8 +135,9 @@ fn a_case_has_the_same_bits_alone_among_others_and_with_any_number_of_threads() 
             let run = placed.incremental(backend, images, input, &wanted).unwrap().unwrap();
             let bits = |covers: &[Cover], threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let results =
-                    pool.install(|| run.run(covers, &|| Ok::<_, NetworkError>(()))).unwrap();
+                let results = pool
+                    .install(|| run.run(covers, threads + 4, &|| Ok::<_, NetworkError>(())))
+                    .unwrap();
                 let row = |tensor: &Tensor| {
                     let values = tensor.values().unwrap();
                     let each = values.len() / covers.len();
@@ -181,7 +182,7 @@ fn cases_with_infinities_are_those_of_a_full_pass() {
         let expected = in_full(backend, &placed, &image, input, &covers, &wanted);
         let images = std::slice::from_ref(&image);
         let run = placed.incremental(backend, images, input, &wanted).unwrap().unwrap();
-        let actual = run.run(&covers, &|| Ok::<_, NetworkError>(())).unwrap();
+        let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
         let kind = |x: &f32| [x.is_nan(), *x == f32::INFINITY, *x == f32::NEG_INFINITY];
         for (actual, expected) in actual.iter().zip(&expected) {
             let actual = actual.values().unwrap().iter().map(kind);
