@@ -19,6 +19,7 @@ use super::support::Support;
 use super::tiled::Tiled;
 use super::transposed::phases;
 use super::weights::{Direction, Weights};
+use super::winograd::Winograd;
 use crate::backend::filtering::Filtering;
 use crate::backend::operand::{require, zeros};
 use crate::{Computed, ConvolutionGeometry, Epilogue, Tensor};
@@ -199,6 +200,16 @@ impl Form {
             Direction::Forward => Method::Products(blocks(vec![axes.map(Stencil::of)])?),
         };
         Ok(Self { direction, outputs: weights.outputs, method, scattered })
+    }
+
+    /// Returns the transformed filters, where the form has them.
+    pub(super) fn winograd(&self) -> Option<&Arc<Winograd>> {
+        match &self.method {
+            Method::Products(Products::Blocks { blocks: Blocks::Tiles(tiled), .. }) => {
+                Some(tiled.winograd())
+            }
+            _ => None,
+        }
     }
 
     /// Computes maps.

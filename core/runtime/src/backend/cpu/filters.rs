@@ -74,7 +74,9 @@ impl Filters {
         // Whoever comes while they are packed waits: they are as large as many layers' values.
         let mut form = placed.deltas.lock().unwrap_or_else(PoisonError::into_inner);
         if form.is_none() {
-            match DeltaFilters::new(backend, &filtering, &placed.values) {
+            let packed = Self::form(backend, Direction::Forward, filters, &filtering)
+                .and_then(|whole| DeltaFilters::new(backend, &filtering, &placed.values, &whole));
+            match packed {
                 Ok(packed) => *form = Some(Arc::new(packed)),
                 Err(error) => return Some(Err(error)),
             }

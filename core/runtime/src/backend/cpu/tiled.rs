@@ -1,6 +1,6 @@
 //! Winograd's convolution, and the direct one for the images that it does not suit.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::Isa;
 use super::buffer::Pool;
@@ -15,7 +15,7 @@ use crate::{Computed, Tensor};
 /// A convolution in tiles for maps of one size, ready to run.
 #[derive(Debug)]
 pub(super) struct Tiled {
-    winograd: Winograd,
+    winograd: Arc<Winograd>,
     direct: OnceLock<Direct>,
     isa: Isa,
     pool: Pool,
@@ -39,7 +39,7 @@ impl Tiled {
     ) -> Computed<Self> {
         let weights = Weights::new(direction, filtering, filters.values()?);
         Ok(Self {
-            winograd: Winograd::new(isa, pool, stencils.clone(), size, &weights),
+            winograd: Arc::new(Winograd::new(isa, pool, stencils.clone(), size, &weights)),
             direct: OnceLock::new(),
             isa,
             pool: pool.clone(),
@@ -48,6 +48,11 @@ impl Tiled {
             filtering: *filtering,
             filters: filters.clone(),
         })
+    }
+
+    /// Returns the transformed filters.
+    pub(super) fn winograd(&self) -> &Arc<Winograd> {
+        &self.winograd
     }
 
     /// Convolves images that are zero outside their supports. Small supports are convolved directly,

@@ -196,6 +196,11 @@ impl Winograd {
         self.weights = packed;
     }
 
+    /// Returns the size of its tiles.
+    pub(super) fn size(&self) -> Size {
+        self.size
+    }
+
     /// Counts the tiles of a map along both axes.
     fn tiles(&self) -> [usize; 2] {
         self.stencils.each_ref().map(|axis| axis.outputs.div_ceil(self.size.outputs()))

@@ -5,6 +5,7 @@ use super::overlap::DeltaWinograd;
 use super::row_of;
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::{Blocked, clear_lanes};
+use crate::backend::cpu::convolution::Form as WholeForm;
 use crate::backend::cpu::cost::ConvolutionForms;
 use crate::backend::cpu::micro::BLOCK;
 use crate::backend::cpu::stencil::Stencil;
@@ -33,11 +34,12 @@ impl DeltaFilters {
         filtering.channels >= BLOCK
     }
 
-    /// Packs filters.
+    /// Packs filters; `whole` is their form for whole maps, which shares what it has.
     pub(in crate::backend::cpu) fn new(
         backend: &CpuBackend,
         filtering: &Filtering,
         filters: &Tensor,
+        whole: &WholeForm,
     ) -> Computed<Self> {
         let weights = Weights::new(Direction::Forward, filtering, filters.values()?);
         let is_whole = filtering.groups == 1;
@@ -45,7 +47,7 @@ impl DeltaFilters {
         let is_tiled =
             is_whole && backend.forms == ConvolutionForms::Any && Winograd::fits(&stencils);
         let form = if is_tiled {
-            Form::Winograd(Box::new(DeltaWinograd::new(backend, stencils, &weights)))
+            Form::Winograd(Box::new(DeltaWinograd::new(backend, stencils, &weights, whole)))
         } else {
             Form::Direct(Box::new(DeltaDirect::new(backend, stencils, filtering, &weights)))
         };

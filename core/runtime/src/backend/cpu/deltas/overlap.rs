@@ -5,14 +5,23 @@
 //! Bᵀ. The transposed convolution with turned filters is the convolution itself. Only changed cells
 //! are multiplied, and a tile makes all that they reach: for 8 × 8 of them 144 products for each
 //! filter and channel, instead of 576 tap by tap.
+//!
+//! Filters are not transformed again for that. The reciprocals of the points 0, ±2/3, ±3/2 and
+//! infinity are the same points in another order, and a turned polynomial has at a point its value
+//! at the reciprocal times a power of the point. So the numbers of turned filters are those of the
+//! filters in another order, 5 3 4 1 2 0, times 1, −q², −q², −p², −p², 1. The transforms below leave
+//! the numbers in the order of the filters, and multiply the factors in.
 
 #![expect(
     clippy::needless_range_loop,
     reason = "arrays that are walked by index stay in registers, others may not"
 )]
 
+use std::sync::Arc;
+
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::Blocked;
+use crate::backend::cpu::convolution::Form;
 use crate::backend::cpu::lanes::{cells, cells_mut};
 use crate::backend::cpu::micro::{BLOCK, Target};
 use crate::backend::cpu::registers::{Block, InRegisters, Registers, in_registers};
@@ -38,8 +47,8 @@ const GROUPS: usize = 2;
 #[derive(Debug)]
 pub(super) struct DeltaWinograd {
     backend: CpuBackend,
-    /// With the turned filters.
-    winograd: Winograd,
+    /// The filters as they are for whole maps.
+    winograd: Arc<Winograd>,
     /// Which output is the first of those of a tile at cell 0, along both axes.
     offsets: [isize; 2],
 }
@@ -62,21 +71,22 @@ struct Case {
 }
 
 impl DeltaWinograd {
-    /// Transforms filters.
+    /// Takes the filters of the form for whole maps, or transforms them.
     pub(super) fn new(
         backend: &CpuBackend,
-        mut stencils: [Stencil; 2],
+        stencils: [Stencil; 2],
         weights: &Weights<'_>,
+        whole: &Form,
     ) -> Self {
         // Output o sees cell o + offset + k under tap k: cell i is seen by the outputs from
         // i − offset − 2 on.
         let offsets = stencils.each_ref().map(|axis| -axis.taps[0].offset - 2);
-        for axis in &mut stencils {
-            for (place, tap) in axis.taps.iter_mut().enumerate() {
-                tap.index = 2 - place;
-            }
-        }
-        let winograd = Winograd::new(backend.isa, &backend.pool, stencils, Size::Four, weights);
+        let fits = |winograd: &&Arc<Winograd>| winograd.size() == Size::Four;
+        let shared = whole.winograd().filter(fits).cloned();
+        let winograd = shared.unwrap_or_else(|| {
+            let size = Size::Four;
+            Arc::new(Winograd::new(backend.isa, &backend.pool, stencils, size, weights))
+        });
         Self { backend: backend.clone(), winograd, offsets }
     }
 
@@ -170,7 +180,7 @@ impl DeltaWinograd {
     }
 }
 
-/// A of F(4×4, 3×3).
+/// A of F(4×4, 3×3), in the order of the filters.
 struct Inputs;
 
 impl Axis<M, A> for Inputs {
@@ -184,17 +194,17 @@ impl Axis<M, A> for Inputs {
         let outer_even = scaled(r, z[2], Q2, z[0]);
         let outer_odd = scaled(r, z[3], Q2 * Q, z[1].mul(r.splat(Q)));
         [
-            z[0],
-            inner_even.add(inner_odd),
-            inner_even.sub(inner_odd),
+            z[3],
             outer_even.add(outer_odd),
             outer_even.sub(outer_odd),
-            z[3],
+            inner_even.add(inner_odd),
+            inner_even.sub(inner_odd),
+            z[0],
         ]
     }
 }
 
-/// B of F(4×4, 3×3).
+/// B of F(4×4, 3×3) times the factors, from the order of the filters.
 struct Outputs;
 
 impl Axis<A, A> for Outputs {
@@ -203,19 +213,21 @@ impl Axis<A, A> for Outputs {
         r: Registers<V, N>,
         m: [Block<V, N>; A],
     ) -> [Block<V, N>; A] {
-        let (inner_sum, inner_difference) = (m[1].add(m[2]), m[1].sub(m[2]));
-        let (outer_sum, outer_difference) = (m[3].add(m[4]), m[3].sub(m[4]));
-        let first = m[0].mul(r.splat(P2 * Q2));
-        let second = scaled(r, outer_difference, -Q * P2, m[5].mul(r.splat(P2 * Q2)));
-        let third = scaled(r, outer_sum, -P2, m[0].mul(r.splat(-(P2 + Q2))));
-        let fourth = scaled(r, outer_difference, Q, m[5].mul(r.splat(-(P2 + Q2))));
+        // In the order of the filters, those of the outer points stand where the inner ones were.
+        let (outer_sum, outer_difference) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (inner_sum, inner_difference) = (m[3].add(m[4]), m[3].sub(m[4]));
+        let (first, last) = (m[5], m[0]);
+        let second = scaled(r, outer_difference, Q * P2 * P2, last.mul(r.splat(P2 * Q2)));
+        let third = scaled(r, outer_sum, P2 * P2, first.mul(r.splat(-(P2 + Q2))));
+        let fourth = scaled(r, outer_difference, -Q * P2, last.mul(r.splat(-(P2 + Q2))));
+        let fifth = scaled(r, outer_sum, -P2, first);
         [
-            first,
-            scaled(r, inner_difference, -P * Q2, second),
-            scaled(r, inner_sum, -Q2, third),
-            scaled(r, inner_difference, P, fourth),
-            m[0].add(inner_sum.add(outer_sum)),
-            m[5],
+            first.mul(r.splat(P2 * Q2)),
+            scaled(r, inner_difference, P * Q2 * Q2, second),
+            scaled(r, inner_sum, Q2 * Q2, third),
+            scaled(r, inner_difference, -P * Q2, fourth),
+            scaled(r, inner_sum, -Q2, fifth),
+            last,
         ]
     }
 }

@@ -153,12 +153,13 @@ impl Axis<4, 2> for F2Outputs {
     }
 }
 
-/// F(4×4, 3×3) with the points 0, ±3/4, ±3/2 and infinity. They keep four times more accuracy than
+/// F(4×4, 3×3) with the points 0, ±2/3, ±3/2 and infinity. Their reciprocals are the same points, so
+/// that turned filters need no transform of their own; and they keep four times more accuracy than
 /// the ±1, ±2 of textbooks.
 pub(super) struct F4;
 
 /// The inner pair of points, and its square.
-pub(in crate::backend::cpu) const P: f32 = 0.75;
+pub(in crate::backend::cpu) const P: f32 = 2.0 / 3.0;
 pub(in crate::backend::cpu) const P2: f32 = P * P;
 /// The outer pair of points, and its square.
 pub(in crate::backend::cpu) const Q: f32 = 1.5;
