@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use host::HostDeltas;
 
-use crate::{Computed, ConvolutionGeometry, Divisor, Region, Shape, Tensor, Window};
+use crate::{Backend, Computed, ConvolutionGeometry, Divisor, Region, Shape, Tensor, Window};
 
 /// Rectangles on maps of one size, one for each case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,15 @@ impl Deltas {
     pub fn maps(&self) -> Shape {
         let [height, width] = self.regions.size();
         Shape::from([self.regions.places().len(), self.channels(), height, width])
+    }
+
+    /// Lays the deltas out on whole maps, zero where nothing changed: `[b, c, h, w]`.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    pub fn on_maps(&self, backend: &dyn Backend) -> Computed {
+        let corners = vec![[0, 0]; self.regions.places().len()];
+        backend.upload(&backend.deltas().tiles(self, &corners, self.regions.size())?)
     }
 }
 

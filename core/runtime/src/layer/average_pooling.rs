@@ -71,9 +71,7 @@ impl Layer for AveragePooling {
         if let Some(cells) = kernels.average_pooled(deltas, window, divisor, regions) {
             return Ok(cells?);
         }
-        let [height, width] = deltas.regions.size();
-        let nothing = backend.upload(&Tensor::zeros([1, deltas.channels(), height, width]))?;
-        let whole = backend.upload(&kernels.paste(&nothing, deltas)?)?;
+        let whole = deltas.on_maps(backend)?;
         let whole = backend.average_pooling(&whole, window, regions.size(), divisor)?;
         Ok(kernels.cut_each(&whole, regions)?)
     }

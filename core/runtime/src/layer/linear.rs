@@ -107,12 +107,9 @@ impl Layer for Linear {
             return Ok(product?);
         }
         let products = |deltas: &&Deltas| {
-            let [height, width] = deltas.regions.size();
-            let nothing = Tensor::zeros([1, deltas.channels(), height, width]);
-            let maps =
-                backend.upload(&backend.deltas().paste(&backend.upload(&nothing)?, deltas)?)?;
-            let features = [maps.shape().batch(), deltas.channels() * height * width];
-            let rows = backend.reshape(&maps, &Shape::from(features))?;
+            let maps = deltas.on_maps(backend)?;
+            let [cases, features] = [maps.shape().batch(), maps.shape().with_batch(1).volume()];
+            let rows = backend.reshape(&maps, &Shape::from([cases, features]))?;
             Ok(backend.linear(&rows, &backend.upload(&self.weight)?, None, Epilogue::None)?)
         };
         let all = deltas.iter().map(products).collect::<Result<Vec<_>, LayerError>>()?;

@@ -79,7 +79,7 @@ impl Network {
         captures: &[ValueId],
     ) -> Result<BTreeMap<ValueId, Tensor>, NetworkError> {
         let request = ForwardRequest { captures, ..ForwardRequest::default() };
-        let (mut pass, needed) = Pass::from(self, backend, &request, batch, given)?;
+        let (mut pass, needed) = Pass::with(self, backend, &request, batch, given)?;
         for id in needed {
             pass.step(id)?;
         }
@@ -158,11 +158,11 @@ impl<'a> Pass<'a> {
         let batch = network.check_inputs(inputs)?;
         network.check_interventions(request, batch)?;
         let given = network.inputs.iter().copied().zip(inputs.iter().cloned()).collect();
-        Self::from(network, backend, request, batch, given)
+        Self::with(network, backend, request, batch, given)
     }
 
     /// The same from values wherever they belong.
-    fn from(
+    fn with(
         network: &'a Network,
         backend: &'a dyn Backend,
         request: &'a ForwardRequest<'a>,

@@ -1,6 +1,7 @@
 //! Incremental inference over blocks: changed cells of all cases side by side, 16 channels
 //! innermost.
 
+mod cases;
 mod cells;
 mod direct;
 mod filters;

@@ -165,12 +165,7 @@ impl Incremental<'_> {
         let kernels = self.backend.deltas();
         let input = |id: &ValueId| {
             let Some(clean) = self.clean.get(id) else { return Ok(None) };
-            if self.network.value(*id).extent == Extent::Shared
-                && is_the_same_everywhere(self.shape(*id))
-            {
-                return Ok(Some(clean.clone()));
-            }
-            if live.get(id).is_none() && is_the_same_everywhere(self.shape(*id)) {
+            if !live.contains_key(id) && is_the_same_everywhere(self.shape(*id)) {
                 return Ok(Some(clean.clone()));
             }
             let cells = self.backend.upload(&kernels.cut(clean, regions)?)?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::cases::{Case, cases};
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::Blocked;
 use crate::backend::cpu::buffer::Buffer;
@@ -45,15 +46,6 @@ struct Pass {
     column: usize,
     inputs: Range<usize>,
     weights: Range<usize>,
-}
-
-/// A case: where its changed cells and its outputs lie.
-#[derive(Clone, Copy, Debug)]
-struct Case {
-    from: usize,
-    place: Region,
-    to: usize,
-    out: Region,
 }
 
 impl DeltaDirect {
@@ -133,8 +125,7 @@ impl DeltaDirect {
             let place = Region { top: 0, left: 0, height: 1, width: all[0] };
             vec![Case { from: 0, place, to: 0, out: place }]
         } else {
-            let pairs = regions.each().zip(output.each());
-            pairs.map(|((from, place), (to, out))| Case { from, place, to, out }).collect()
+            cases(regions, output)
         };
         let target = Target::new(sums);
         let work = all[0].saturating_mul(self.weights.len());

@@ -19,6 +19,8 @@
 
 use std::sync::Arc;
 
+use super::cases::{Case, cases};
+use crate::Regions;
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::Blocked;
 use crate::backend::cpu::convolution::Form;
@@ -32,7 +34,6 @@ use crate::backend::cpu::weights::Weights;
 use crate::backend::cpu::winograd::{
     Axis, Lanes, P, P2, Q, Q2, Size, Square, Winograd, both_axes, plane, scaled,
 };
-use crate::{Region, Regions};
 
 /// Changed cells of a tile along an axis.
 const M: usize = 4;
@@ -59,15 +60,6 @@ struct Tile {
     case: usize,
     /// Its first row and column within the rectangle.
     corner: [usize; 2],
-}
-
-/// A case: where its changed cells and its outputs lie.
-#[derive(Clone, Copy, Debug)]
-struct Case {
-    from: usize,
-    place: Region,
-    to: usize,
-    out: Region,
 }
 
 impl DeltaWinograd {
@@ -99,9 +91,7 @@ impl DeltaWinograd {
         sums: &mut [f32],
     ) {
         sums.fill(0.0);
-        let pairs = regions.each().zip(output.each());
-        let cases: Vec<Case> =
-            pairs.map(|((from, place), (to, out))| Case { from, place, to, out }).collect();
+        let cases = cases(regions, output);
         let mut tiles = Vec::new();
         for (case, Case { place, .. }) in cases.iter().enumerate() {
             for row in (0..place.height).step_by(M) {
