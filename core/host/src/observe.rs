@@ -107,18 +107,13 @@ pub(crate) fn observe(
         let covered = incremental::run_of(engine, listed, first);
         if !covered.is_empty() {
             let image = rows.load(&[cases.image(first)])?;
-            let (of_cases, with) = ((listed, covered.clone()), (&plans[..], &fills));
-            if incremental::observe(engine, input, &image, of_cases, with, memory, sink)? {
-                first = covered.end;
-                continue;
-            }
+            let end = covered.end;
+            let (of_cases, with) = ((listed, covered), (&plans[..], &fills));
+            incremental::observe(engine, input, &image, of_cases, with, memory, sink)?;
+            first = end;
+            continue;
         }
-        let most = if listed.is_empty() {
-            count - first
-        } else {
-            incremental::before_run(engine, listed, first).max(1)
-        };
-        let batch = at_once.min(most);
+        let batch = incremental::before_run(engine, listed, first, at_once.min(count - first));
         let numbers: Vec<usize> = (first..first + batch).map(|index| cases.image(index)).collect();
         let interventions = interventions(engine, input, cases, &fills, first..first + batch)?;
         let results = engine.compute(|| {

@@ -35,17 +35,17 @@ pub(super) fn run_of(engine: &Engine<'_>, cases: &[Case], first: usize) -> Range
     first..first + if is_worth_while { count } else { 0 }
 }
 
-/// Counts the cases from `first` on that come before others which can be computed together.
-pub(super) fn before_run(engine: &Engine<'_>, cases: &[Case], first: usize) -> usize {
-    let starts = |&case: &usize| !run_of(engine, cases, case).is_empty();
-    (first..cases.len()).find(starts).unwrap_or(cases.len()) - first
+/// Counts the cases from `first` on, of `most` at most, that come before others which can be
+/// computed together.
+pub(super) fn before_run(engine: &Engine<'_>, cases: &[Case], first: usize, most: usize) -> usize {
+    let starts = |&count: &usize| !run_of(engine, cases, first + count).is_empty();
+    (1..most).find(starts).unwrap_or(most)
 }
 
 /// Runs cases that cover rectangles of one image, and hands out what was captured.
 ///
 /// # Errors
 /// Fails when one case does not fit the memory, the user cancels, or the network or the sink fails.
-/// Returns false, and has done nothing, where the network cannot be computed incrementally.
 pub(super) fn observe(
     engine: &Engine<'_>,
     input: ValueId,
@@ -54,33 +54,34 @@ pub(super) fn observe(
     (plans, fills): (&[Plan], &Fills),
     memory: u64,
     sink: Sink<'_>,
-) -> Result<bool, HostError> {
+) -> Result<(), HostError> {
     let wanted: Vec<Wanted> = plans.iter().map(wanted).collect();
+    let plans: Vec<Plan> = plans.iter().map(Plan::after_choice).collect();
     let images = std::slice::from_ref(image);
     let clean =
         engine.compute(|| engine.network.incremental(engine.backend, images, input, &wanted))?;
-    let Some(clean) = clean else { return Ok(false) };
-    let covers = cases[range.clone()]
-        .iter()
-        .map(|case| cover(engine, input, case, fills))
-        .collect::<Result<Vec<Cover>, HostError>>()?;
-    let Share { at_once, together } = share(engine, &clean, &covers, memory)?;
+    let cover = |case: &Case| cover(engine, input, case, fills);
+    let places = cases[range.clone()].iter().map(|case| Ok(cover(case)?.region));
+    let places = places.collect::<Result<Vec<Region>, HostError>>()?;
+    let Share { at_once, together } = share(engine, &clean, &places, memory)?;
     let go_on = || engine.check_cancelled();
     let mut first = range.start;
-    for covers in covers.chunks(at_once) {
+    for cases in cases[range].chunks(at_once) {
+        // What covers them is made for a few at a time: it may be as many pixels as the pictures.
+        let covers = cases.iter().map(cover).collect::<Result<Vec<Cover>, HostError>>()?;
         let results = engine.compute(|| {
-            let found = clean.run(covers, together, &go_on)?;
+            let found = clean.run(&covers, together, &go_on)?;
             let mut results = Vec::new();
             for (plan, value) in plans.iter().zip(&found) {
                 let mut captured = Captured::new(engine.backend, value);
-                results.extend(reduce(&mut captured, &plan.after_choice(), first)?);
+                results.extend(reduce(&mut captured, plan, first)?);
             }
             Ok::<_, HostError>(results)
         })?;
         sink(first, covers.len(), results)?;
         first += covers.len();
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Says what of a value the reduction reads.
@@ -128,10 +129,10 @@ struct Share {
 fn share(
     engine: &Engine<'_>,
     clean: &Incremental<'_>,
-    covers: &[Cover],
+    places: &[Region],
     memory: u64,
 ) -> Result<Share, HostError> {
-    let costs = clean.costs(covers);
+    let costs = clean.costs(places.iter().copied());
     let local = costs.local.saturating_mul(engine.threads() as u64).max(1);
     let one = costs.clean.saturating_add(local).saturating_add(costs.kept);
     let Some(rest) = memory.checked_sub(one) else {
@@ -240,10 +241,13 @@ mod tests {
         assert_eq!(run_of(&engine, &cases, 10), 10..20);
         // Too few are worth no clean pass of their own.
         assert_eq!(run_of(&engine, &cases, 20), 20..20);
-        assert_eq!(before_run(&engine, &cases, 20), 3);
+        assert_eq!(before_run(&engine, &cases, 20, 3), 3);
         let full = Engine { passes: Passes::Full, ..engine };
         assert_eq!(run_of(&full, &cases, 0), 0..0);
-        assert_eq!(before_run(&full, &cases, 0), cases.len());
+        assert_eq!(before_run(&full, &cases, 0, 7), 7);
+        // Two of another picture, which are too few, come before those that go together.
+        let mixed = [&cases[21..], &cases[..10]].concat();
+        assert_eq!(before_run(&engine, &mixed, 0, 12), 2);
     }
 
     #[test]
@@ -265,17 +269,16 @@ mod tests {
         let input = engine.network.inputs()[0];
         let wanted = [Wanted { value: engine.network.outputs()[0], channels: None }];
         let clean = engine.network.incremental(engine.backend, &[images(1)], input, &wanted);
-        let clean = clean.unwrap().unwrap();
-        let region = Region { top: 0, left: 0, height: 3, width: 3 };
-        let covers = [Cover { region, fill: vec![0.0; 2] }];
+        let clean = clean.unwrap();
+        let places = [Region { top: 0, left: 0, height: 3, width: 3 }];
         let (at_once, together) = (Incremental::ENOUGH, Incremental::TOGETHER);
-        let much = share(&engine, &clean, &covers, 1 << 30).unwrap();
+        let much = share(&engine, &clean, &places, 1 << 30).unwrap();
         assert_eq!(much, Share { at_once, together });
-        let costs = clean.costs(&covers);
+        let costs = clean.costs(places);
         let one = costs.clean + costs.local + costs.kept;
-        let little = share(&engine, &clean, &covers, one).unwrap();
+        let little = share(&engine, &clean, &places, one).unwrap();
         assert_eq!(little, Share { at_once: 1, together: 1 });
-        let error = share(&engine, &clean, &covers, one - 1).unwrap_err();
+        let error = share(&engine, &clean, &places, one - 1).unwrap_err();
         let words = format!("one position needs {one} bytes, but the session may use {}", one - 1);
         assert_eq!(error.to_string(), words);
     }

@@ -67,26 +67,31 @@ pub struct Incremental<'a> {
 }
 
 impl Network {
-    /// Runs a clean image, and prepares for cases in which rectangles of one value change. None
-    /// where that value has no maps.
+    /// Runs a clean image, and prepares for cases in which rectangles of one value change.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and when a channel does not exist.
+    /// As [`forward`](Self::forward), and when that value has no maps.
     pub fn incremental<'a>(
         &'a self,
         backend: &'a dyn Backend,
         inputs: &[Tensor],
         changed: ValueId,
         wanted: &'a [Wanted],
-    ) -> Result<Option<Incremental<'a>>, NetworkError> {
-        let Some(plan) = Plan::new(self, changed, wanted) else { return Ok(None) };
+    ) -> Result<Incremental<'a>, NetworkError> {
+        let shape = &self.value(changed).shape;
+        if shape.as_maps().is_none() {
+            let name = self.name_of(changed).to_owned();
+            let reason = format!("{shape} are no maps");
+            return Err(NetworkError::Intervention { what: "occlude", name, reason });
+        }
+        let plan = Plan::new(self, changed, wanted);
         let captures: Vec<ValueId> = plan.clean.iter().copied().collect();
         let request = ForwardRequest { captures: &captures, ..ForwardRequest::default() };
         let trace = self.forward(backend, inputs, &request)?;
         let clean = captures.iter().filter_map(|&id| Some((id, trace.value(id)?.clone())));
         let clean = clean.collect();
         let (network, inputs) = (self, inputs.to_vec());
-        Ok(Some(Incremental { network, backend, changed, wanted, plan, inputs, clean }))
+        Ok(Incremental { network, backend, changed, wanted, plan, inputs, clean })
     }
 }
 
@@ -126,11 +131,11 @@ impl Incremental<'_> {
         Ok(self.in_full_where_not_finite(covers, results)?)
     }
 
-    /// Estimates the bytes that cases take.
-    pub fn costs(&self, covers: &[Cover]) -> IncrementalCosts {
+    /// Estimates the bytes that cases take in which these rectangles change.
+    pub fn costs(&self, places: impl IntoIterator<Item = Region>) -> IncrementalCosts {
         let bytes = |shape: &Shape| (shape.volume() as u64).saturating_mul(4);
         let clean = self.clean.values().map(|value| bytes(value.shape())).sum();
-        let [local, kept] = self.plan.costs(self.network, self.changed, self.wanted, covers);
+        let [local, kept] = self.plan.costs(self.network, self.changed, self.wanted, places);
         IncrementalCosts { clean, local, kept }
     }
 
@@ -188,8 +193,7 @@ impl Incremental<'_> {
         for (case, cover) in covers.iter().enumerate().filter(|(case, _)| unsound[*case]) {
             let full = self.in_full(cover)?;
             for ((result, full), wanted) in results.iter_mut().zip(full).zip(self.wanted) {
-                let rows: Vec<usize> = (0..covers.len()).collect();
-                let mut rows = rows;
+                let mut rows: Vec<usize> = (0..covers.len()).collect();
                 rows[case] = covers.len();
                 let replaced = self
                     .backend

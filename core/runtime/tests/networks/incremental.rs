@@ -1,9 +1,12 @@
 //! Incremental inference against full passes.
 
+use std::sync::Arc;
+
+use convscope_runtime::layer::{Addition, Convolution, Rectifier};
 use convscope_runtime::network::{Cover, Intervention, Wanted};
 use convscope_runtime::{
-    Backend, Edit, ForwardRequest, Keep, Network, NetworkError, PlainBackend, Region, Tensor,
-    ValueId,
+    Backend, ConvolutionGeometry, Edit, ForwardRequest, Keep, Network, NetworkBuilder,
+    NetworkError, Padding, PlainBackend, Region, Shape, Tensor, ValueId, Window,
 };
 
 use crate::growth::{Dice, network};
@@ -95,7 +98,7 @@ fn what_a_rectangle_changes_is_what_a_full_pass_finds() {
         for backend in all {
             let placed = network.clone().placed(backend).unwrap();
             let images = std::slice::from_ref(&image);
-            let run = placed.incremental(backend, images, input, &wanted).unwrap().unwrap();
+            let run = placed.incremental(backend, images, input, &wanted).unwrap();
             let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
             for (index, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
                 let actual = actual.to_host().unwrap();
@@ -132,7 +135,7 @@ fn a_case_has_the_same_bits_alone_among_others_and_with_any_number_of_threads() 
             let covers = covers(&mut dice, channels, [height, width]);
             let placed = network.clone().placed(backend).unwrap();
             let images = std::slice::from_ref(&image);
-            let run = placed.incremental(backend, images, input, &wanted).unwrap().unwrap();
+            let run = placed.incremental(backend, images, input, &wanted).unwrap();
             let bits = |covers: &[Cover], threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let results = pool
@@ -181,7 +184,7 @@ fn cases_with_infinities_are_those_of_a_full_pass() {
         let placed = network.clone().placed(backend).unwrap();
         let expected = in_full(backend, &placed, &image, input, &covers, &wanted);
         let images = std::slice::from_ref(&image);
-        let run = placed.incremental(backend, images, input, &wanted).unwrap().unwrap();
+        let run = placed.incremental(backend, images, input, &wanted).unwrap();
         let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
         let kind = |x: &f32| [x.is_nan(), *x == f32::INFINITY, *x == f32::NEG_INFINITY];
         for (actual, expected) in actual.iter().zip(&expected) {
@@ -189,4 +192,49 @@ fn cases_with_infinities_are_those_of_a_full_pass() {
             assert!(actual.eq(expected.iter().flatten().map(kind)), "{words}");
         }
     }
+}
+
+#[test]
+fn one_channel_added_to_many_changes_all_of_them() {
+    let mut dice = Dice::new(7);
+    let mut builder = NetworkBuilder::default();
+    let image = builder.input("image", Shape::from([1, 3, 9, 8])).unwrap();
+    let others = builder.constant("others", dice.tensor([1, 5, 9, 8], 1.0)).unwrap();
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    let window = Window { padding, ..Window::of([3, 3]) };
+    let geometry = ConvolutionGeometry { window, groups: 1 };
+    let layer = Convolution::new(dice.tensor([1, 3, 3, 3], 1.0), None, geometry).unwrap();
+    let one = builder.layer("one", Arc::new(layer), &[image], "one").unwrap();
+    let sum = builder.layer("sum", Arc::new(Addition), &[one, others], "sum").unwrap();
+    let relu = builder.layer("relu", Arc::new(Rectifier), &[sum], "relu").unwrap();
+    let network = builder.finish(vec![relu]);
+    let image_values = dice.tensor([1, 3, 9, 8], 1.0);
+    let covers = covers(&mut dice, 3, [9, 8]);
+    let wanted = [Wanted { value: relu, channels: None }];
+    let plain = PlainBackend::new();
+    let expected = in_full(&plain, &network, &image_values, image, &covers, &wanted);
+    let backends = crate::backends();
+    let all = backends.iter().map(|backend| backend as &dyn Backend).chain([&plain as _]);
+    for backend in all {
+        let images = std::slice::from_ref(&image_values);
+        let run = network.incremental(backend, images, image, &wanted).unwrap();
+        let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
+        let pairs = actual[0].values().unwrap().iter().zip(expected[0].iter().flatten());
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{worst} on {}", backend.name());
+    }
+}
+
+#[test]
+fn a_rectangle_of_features_is_refused() {
+    let mut builder = NetworkBuilder::default();
+    let features = builder.input("features", Shape::from([1, 3])).unwrap();
+    let relu = builder.layer("relu", Arc::new(Rectifier), &[features], "relu").unwrap();
+    let network = builder.finish(vec![relu]);
+    let wanted = [Wanted { value: relu, channels: None }];
+    let images = [Tensor::zeros([1, 3])];
+    let plain = PlainBackend::new();
+    let refused = network.incremental(&plain, &images, features, &wanted);
+    let words = "cannot occlude at features: [1, 3] are no maps";
+    assert_eq!(refused.unwrap_err().to_string(), words);
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Extent, Network, NodeId, ValueId};
+use super::Wanted;
 use super::local::regions_behind;
-use super::{Cover, Wanted};
 use crate::layer::DeltaForm;
-use crate::{LayerKind, Reach, Regions, Shape};
+use crate::{LayerKind, Reach, Region, Regions, Shape};
 
 /// How a layer carries changes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +67,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Plans for changes of a value; none where it has no maps.
-    pub(super) fn new(network: &Network, changed: ValueId, wanted: &[Wanted]) -> Option<Self> {
-        network.value(changed).shape.as_maps()?;
+    /// Plans for changes of a value that has maps.
+    pub(super) fn new(network: &Network, changed: ValueId, wanted: &[Wanted]) -> Self {
         let captures: Vec<ValueId> = wanted.iter().map(|wanted| wanted.value).collect();
         let mut states = vec![State::Same; network.values.len()];
         states[changed.0] = State::Local;
@@ -89,7 +88,7 @@ impl Plan {
             }
         }
         plan.uses = plan.count_uses(network, wanted);
-        Some(plan)
+        plan
     }
 
     /// Says whether only a rectangle of a value changes.
@@ -181,12 +180,11 @@ impl Plan {
         network: &Network,
         changed: ValueId,
         wanted: &[Wanted],
-        covers: &[Cover],
+        places: impl IntoIterator<Item = Region>,
     ) -> [u64; 2] {
         let Some([_, _, height, width]) = network.value(changed).shape.as_maps() else {
             return [0; 2];
         };
-        let places = covers.iter().map(|cover| cover.region);
         let mut live = BTreeMap::from([(changed, Regions::new([height, width], places))]);
         let (mut local, mut kept) = (0, 0);
         let bytes = |cells: usize| (cells as u64).saturating_mul(4);
@@ -247,15 +245,18 @@ fn is_flattened(kind: LayerKind, maps: &Shape, features: &Shape) -> bool {
 /// Chooses how a layer carries changes on from cell to cell; none where it cannot.
 fn way(network: &Network, id: NodeId, form: DeltaForm, states: &[State]) -> Option<Way> {
     let node = network.node(id);
-    let output = network.value(node.output).shape.as_maps()?;
-    let mut is_by_cells = true;
+    let [_, channels, rows, columns] = network.value(node.output).shape.as_maps()?;
+    let (mut is_by_cells, mut is_broadcast) = (true, false);
     for (index, input) in node.inputs.iter().enumerate() {
         let value = network.value(*input);
-        let [_, _, rows, columns] = output;
         let is_same_map =
             value.shape.as_maps().is_some_and(|[_, _, h, w]| [h, w] == [rows, columns]);
         match (states[input.0], node.layer.reach(index)) {
-            (State::Local, Reach::Pointwise | Reach::Along(1)) if is_same_map => {}
+            (State::Local, Reach::Pointwise) if is_same_map => {
+                // One channel for many: a delta by itself does not say for how many.
+                is_broadcast |= value.shape.as_maps().is_some_and(|maps| maps[1] != channels);
+            }
+            (State::Local, Reach::Along(1)) if is_same_map => {}
             (State::Local, Reach::Window(_)) => is_by_cells = false,
             (State::Local, _) => return None,
             (_, Reach::Pointwise | Reach::Along(1)) => {
@@ -264,6 +265,7 @@ fn way(network: &Network, id: NodeId, form: DeltaForm, states: &[State]) -> Opti
             _ => is_by_cells = false,
         }
     }
+    let form = if is_broadcast { DeltaForm::Values } else { form };
     Some(match form {
         DeltaForm::Values if is_by_cells => Way::Cells,
         DeltaForm::Values | DeltaForm::Whole => Way::Maps,
