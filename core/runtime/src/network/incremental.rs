@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{ForwardRequest, Intervention, Network, NetworkError, ValueId};
 use crate::backend::alone;
-use crate::{Backend, Edit, Keep, Region, Shape, Tensor};
+use crate::{Backend, BackendError, Edit, Keep, Region, Shape, Tensor};
 use local::Found;
 use plan::Plan;
 
@@ -80,9 +80,8 @@ impl Network {
     ) -> Result<Incremental<'a>, NetworkError> {
         let shape = &self.value(changed).shape;
         if shape.as_maps().is_none() {
-            let name = self.name_of(changed).to_owned();
-            let reason = format!("{shape} are no maps");
-            return Err(NetworkError::Intervention { what: "occlude", name, reason });
+            let (kernel, expected, actual) = ("cut", "maps".to_owned(), shape.clone());
+            return Err(self.at(changed, BackendError::Incompatible { kernel, expected, actual }));
         }
         let plan = Plan::new(self, changed, wanted);
         let captures: Vec<ValueId> = plan.clean.iter().copied().collect();

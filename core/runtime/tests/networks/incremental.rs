@@ -235,6 +235,6 @@ fn a_rectangle_of_features_is_refused() {
     let images = [Tensor::zeros([1, 3])];
     let plain = PlainBackend::new();
     let refused = network.incremental(&plain, &images, features, &wanted);
-    let words = "cannot occlude at features: [1, 3] are no maps";
+    let words = "layer features: cut: expected maps, got shape [1, 3]";
     assert_eq!(refused.unwrap_err().to_string(), words);
 }

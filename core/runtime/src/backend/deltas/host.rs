@@ -1,22 +1,14 @@
 //! Kernels of incremental inference as plain loops on the host.
 
 use super::{DeltaKernels, Deltas, Regions};
-use crate::{BackendError, Computed, Region, Shape, Tensor};
+use crate::backend::operand::require;
+use crate::{Computed, Region, Tensor};
 
 /// Computes on the host, one cell after the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostDeltas;
 
 impl DeltaKernels for HostDeltas {}
-
-/// Refuses maps of another shape.
-fn require(kernel: &'static str, actual: &Shape, expected: [usize; 4]) -> Computed<()> {
-    if actual.extents() == expected {
-        return Ok(());
-    }
-    let expected = format!("shape {}", Shape::from(expected));
-    Err(BackendError::Incompatible { kernel, expected, actual: actual.clone() })
-}
 
 /// Returns the places of a rectangle's cells on a map of some width, row by row.
 fn cells_of(place: Region, width: usize) -> impl Iterator<Item = usize> {
@@ -32,14 +24,14 @@ fn channels(tensor: &Tensor) -> usize {
 pub(super) fn cut(clean: &Tensor, regions: &Regions) -> Computed {
     let maps = clean.to_host()?;
     let ([height, width], count) = (regions.size(), channels(&maps));
-    require("cut", maps.shape(), [1, count, height, width])?;
+    require("cut", "maps", maps.shape(), &[1, count, height, width])?;
     gathered(maps.values()?, regions, count, 0)
 }
 
 pub(super) fn cut_each(maps: &Tensor, regions: &Regions) -> Computed {
     let maps = maps.to_host()?;
     let ([height, width], count) = (regions.size(), channels(&maps));
-    require("cut", maps.shape(), [regions.places().len(), count, height, width])?;
+    require("cut", "maps", maps.shape(), &[regions.places().len(), count, height, width])?;
     gathered(maps.values()?, regions, count, count * height * width)
 }
 
@@ -60,7 +52,7 @@ pub(super) fn paste(clean: &Tensor, deltas: &Deltas) -> Computed {
     let (clean, cells) = (clean.to_host()?, deltas.cells.to_host()?);
     let (regions, count) = (&deltas.regions, deltas.channels());
     let [height, width] = regions.size();
-    require("paste", clean.shape(), [1, count, height, width])?;
+    require("paste", "clean maps", clean.shape(), &[1, count, height, width])?;
     let (clean, cells) = (clean.values()?, cells.values()?);
     let mut maps = Vec::with_capacity(clean.len() * regions.places().len());
     for (start, place) in regions.each() {
