@@ -150,3 +150,6 @@ fn fit(maps: &Blocked, regions: &Regions) -> bool {
     let Maps { batch, height, width, .. } = maps.maps();
     batch == regions.places().len() && [height, width] == regions.size()
 }
+
+#[cfg(test)]
+mod tests;
