@@ -11,6 +11,7 @@
 
 mod convolutions;
 mod cpu_time;
+mod deltas;
 mod layers;
 mod maps;
 mod network;
@@ -37,6 +38,6 @@ fn criterion() -> Criterion<CpuTime> {
 criterion_group! {
     name = kernels;
     config = criterion();
-    targets = convolutions::bench, products::bench, maps::bench, network::bench
+    targets = convolutions::bench, products::bench, maps::bench, network::bench, deltas::bench
 }
 criterion_main!(kernels);
