@@ -19,7 +19,6 @@ use super::support::Support;
 use super::tiled::Tiled;
 use super::transposed::phases;
 use super::weights::{Direction, Weights};
-use super::winograd::Winograd;
 use crate::backend::filtering::Filtering;
 use crate::backend::operand::{require, zeros};
 use crate::{Computed, ConvolutionGeometry, Epilogue, Tensor};
@@ -159,7 +158,7 @@ impl Form {
             {
                 let (inputs, stencils) = (weights.inputs, stencils.clone());
                 let filters = (direction, filtering, filters);
-                let tiled = Tiled::new(backend.isa, &backend.pool, stencils, size, filters)?;
+                let tiled = Tiled::new(backend.isa, &backend.pool, stencils, size, filters);
                 return Ok(Products::Blocks { inputs, blocks: Blocks::Tiles(Box::new(tiled)) });
             }
             let weights = weights.for_cells();
@@ -202,12 +201,10 @@ impl Form {
         Ok(Self { direction, outputs: weights.outputs, method, scattered })
     }
 
-    /// Returns the transformed filters, where the form has them.
-    pub(super) fn winograd(&self) -> Option<&Arc<Winograd>> {
+    /// Returns the convolution in tiles, where the form is that.
+    pub(super) fn tiled(&self) -> Option<&Tiled> {
         match &self.method {
-            Method::Products(Products::Blocks { blocks: Blocks::Tiles(tiled), .. }) => {
-                Some(tiled.winograd())
-            }
+            Method::Products(Products::Blocks { blocks: Blocks::Tiles(tiled), .. }) => Some(tiled),
             _ => None,
         }
     }

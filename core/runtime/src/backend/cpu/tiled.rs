@@ -15,7 +15,8 @@ use crate::{Computed, Tensor};
 /// A convolution in tiles for maps of one size, ready to run.
 #[derive(Debug)]
 pub(super) struct Tiled {
-    winograd: Arc<Winograd>,
+    size: Size,
+    winograd: OnceLock<Arc<Winograd>>,
     direct: OnceLock<Direct>,
     isa: Isa,
     pool: Pool,
@@ -26,33 +27,22 @@ pub(super) struct Tiled {
 }
 
 impl Tiled {
-    /// Transforms filters on the host for maps of the size that the stencils tell, which must fit.
-    ///
-    /// # Errors
-    /// Fails when the filters hold no numbers.
+    /// Takes filters on the host for maps of the size that the stencils tell, which must fit.
     pub(super) fn new(
         isa: Isa,
         pool: &Pool,
         stencils: [Stencil; 2],
         size: Size,
         (direction, filtering, filters): (Direction, &Filtering, &Tensor),
-    ) -> Computed<Self> {
-        let weights = Weights::new(direction, filtering, filters.values()?);
-        Ok(Self {
-            winograd: Arc::new(Winograd::new(isa, pool, stencils.clone(), size, &weights)),
-            direct: OnceLock::new(),
-            isa,
-            pool: pool.clone(),
-            stencils,
-            direction,
-            filtering: *filtering,
-            filters: filters.clone(),
-        })
+    ) -> Self {
+        let (filtering, filters, pool) = (*filtering, filters.clone(), pool.clone());
+        let (winograd, direct) = (OnceLock::new(), OnceLock::new());
+        Self { size, winograd, direct, isa, pool, stencils, direction, filtering, filters }
     }
 
-    /// Returns the transformed filters.
-    pub(super) fn winograd(&self) -> &Arc<Winograd> {
-        &self.winograd
+    /// Returns the size of the tiles.
+    pub(super) fn size(&self) -> Size {
+        self.size
     }
 
     /// Convolves images that are zero outside their supports. Small supports are convolved directly,
@@ -77,7 +67,7 @@ impl Tiled {
                 self.direct()?.run(&some, output);
                 continue;
             }
-            for image in self.winograd.run(&some, output) {
+            for image in self.winograd()?.run(&some, output) {
                 let values = &values[image * input..][..input];
                 let one = Images { values, supports: &supports[image..=image], ..some };
                 self.direct()?.run(&one, &mut output[image * result..]);
@@ -92,12 +82,36 @@ impl Tiled {
         2 * support.rows.len() * support.columns.len() >= rows.inputs * columns.inputs
     }
 
+    /// Returns the transformed filters. They are four times as large as the filters, and a signal
+    /// that goes back from one unit seldom needs them: they are made when they are first needed.
+    ///
+    /// # Errors
+    /// Fails when the filters hold no numbers.
+    pub(super) fn winograd(&self) -> Computed<&Arc<Winograd>> {
+        let weights = Weights::new(self.direction, &self.filtering, self.filters.values()?);
+        Ok(made(&self.winograd, || {
+            let stencils = self.stencils.clone();
+            Arc::new(Winograd::new(self.isa, &self.pool, stencils, self.size, &weights))
+        }))
+    }
+
     /// Returns the direct convolution, for which the filters are packed when they are first needed.
     fn direct(&self) -> Computed<&Direct> {
-        let filters = self.filters.values()?;
-        Ok(self.direct.get_or_init(|| {
-            let weights = Weights::new(self.direction, &self.filtering, filters);
+        let weights = Weights::new(self.direction, &self.filtering, self.filters.values()?);
+        Ok(made(&self.direct, || {
             Direct::new(self.isa, &self.pool, self.stencils.clone(), Source::Blocks, &weights)
         }))
+    }
+}
+
+/// Returns what is there, or makes it. Nobody waits for a thread that makes it: what makes it may
+/// hand tasks to threads that need it too.
+fn made<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(there) => there,
+        None => {
+            let new = make();
+            cell.get_or_init(|| new)
+        }
     }
 }

@@ -14,8 +14,6 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rayon::prelude::*;
-
 use super::Isa;
 use super::buffer::{Buffer, Pool};
 use super::direct::Images;
@@ -168,37 +166,44 @@ impl Winograd {
         let taps =
             self.stencils.each_ref().map(|stencil| [0, 1, 2].map(|tap| stencil.taps[tap].index));
         let mut packed = std::mem::replace(&mut self.weights, self.pool.take(0));
+        let work = packed.len().saturating_mul(3);
         let target = Target::new(&mut packed);
-        (0..self.groups.len()).into_par_iter().for_each(|index| {
-            let group = self.groups[index];
-            let width = group.blocks * BLOCK;
-            let mut products: [[&mut [f32]; A]; A] = std::array::from_fn(|row| {
-                std::array::from_fn(|column| {
-                    let range = self.weights_of(row * A + column, group, 0..self.depth);
-                    target.part(range.start, range.len())
-                })
-            });
-            for channel in 0..self.depth * BLOCK {
-                for lane in 0..width {
-                    let output = group.first_block * BLOCK + lane;
-                    let input = group.first_input * BLOCK + channel;
-                    let at = |row, column| f64::from(weights.at(output, input, [row, column]));
-                    let taps = taps[0].map(|row| taps[1].map(|column| at(row, column)));
-                    let transformed = transform::filter::<T, M, A>(&taps);
-                    for (products, values) in products.iter_mut().zip(transformed) {
-                        for (product, value) in products.iter_mut().zip(values) {
-                            product[channel * width + lane] = value as f32;
-                        }
-                    }
-                }
+        for_each_task(1, self.groups.len(), work, |_, groups| {
+            for &group in &self.groups[groups] {
+                self.pack_group::<T, M, A>(group, taps, weights, target);
             }
         });
         self.weights = packed;
     }
 
-    /// Returns the size of its tiles.
-    pub(super) fn size(&self) -> Size {
-        self.size
+    fn pack_group<T: Tile<M, A>, const M: usize, const A: usize>(
+        &self,
+        group: Group,
+        taps: [[usize; 3]; 2],
+        weights: &Weights<'_>,
+        target: Target<'_>,
+    ) {
+        let width = group.blocks * BLOCK;
+        let mut products: [[&mut [f32]; A]; A] = std::array::from_fn(|row| {
+            std::array::from_fn(|column| {
+                let range = self.weights_of(row * A + column, group, 0..self.depth);
+                target.part(range.start, range.len())
+            })
+        });
+        for channel in 0..self.depth * BLOCK {
+            for lane in 0..width {
+                let output = group.first_block * BLOCK + lane;
+                let input = group.first_input * BLOCK + channel;
+                let at = |row, column| f64::from(weights.at(output, input, [row, column]));
+                let taps = taps[0].map(|row| taps[1].map(|column| at(row, column)));
+                let transformed = transform::filter::<T, M, A>(&taps);
+                for (products, values) in products.iter_mut().zip(transformed) {
+                    for (product, value) in products.iter_mut().zip(values) {
+                        product[channel * width + lane] = value as f32;
+                    }
+                }
+            }
+        }
     }
 
     /// Counts the tiles of a map along both axes.

@@ -47,7 +47,7 @@ impl DeltaFilters {
         let is_tiled =
             is_whole && backend.forms == ConvolutionForms::Any && Winograd::fits(&stencils);
         let form = if is_tiled {
-            Form::Winograd(Box::new(DeltaWinograd::new(backend, stencils, &weights, whole)))
+            Form::Winograd(Box::new(DeltaWinograd::new(backend, stencils, &weights, whole)?))
         } else {
             Form::Direct(Box::new(DeltaDirect::new(backend, stencils, filtering, &weights)))
         };

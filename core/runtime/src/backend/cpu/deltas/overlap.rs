@@ -20,7 +20,6 @@
 use std::sync::Arc;
 
 use super::cases::{Case, cases};
-use crate::Regions;
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::Blocked;
 use crate::backend::cpu::convolution::Form;
@@ -34,6 +33,7 @@ use crate::backend::cpu::weights::Weights;
 use crate::backend::cpu::winograd::{
     Axis, Lanes, P, P2, Q, Q2, Size, Square, Winograd, both_axes, plane, scaled,
 };
+use crate::{Computed, Regions};
 
 /// Changed cells of a tile along an axis.
 const M: usize = 4;
@@ -64,22 +64,26 @@ struct Tile {
 
 impl DeltaWinograd {
     /// Takes the filters of the form for whole maps, or transforms them.
+    ///
+    /// # Errors
+    /// Fails when the filters hold no numbers.
     pub(super) fn new(
         backend: &CpuBackend,
         stencils: [Stencil; 2],
         weights: &Weights<'_>,
         whole: &Form,
-    ) -> Self {
+    ) -> Computed<Self> {
         // Output o sees cell o + offset + k under tap k: cell i is seen by the outputs from
         // i − offset − 2 on.
         let offsets = stencils.each_ref().map(|axis| -axis.taps[0].offset - 2);
-        let fits = |winograd: &&Arc<Winograd>| winograd.size() == Size::Four;
-        let shared = whole.winograd().filter(fits).cloned();
-        let winograd = shared.unwrap_or_else(|| {
-            let size = Size::Four;
-            Arc::new(Winograd::new(backend.isa, &backend.pool, stencils, size, weights))
-        });
-        Self { backend: backend.clone(), winograd, offsets }
+        let winograd = match whole.tiled().filter(|tiled| tiled.size() == Size::Four) {
+            Some(tiled) => tiled.winograd()?.clone(),
+            None => {
+                let size = Size::Four;
+                Arc::new(Winograd::new(backend.isa, &backend.pool, stencils, size, weights))
+            }
+        };
+        Ok(Self { backend: backend.clone(), winograd, offsets })
     }
 
     /// Writes the products into the cells of `output`.
