@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use convscope_protocol::attribute::{Amount, Start};
 use convscope_protocol::{self as protocol, Values};
-use convscope_runtime::network::{Extent, ForwardRequest, Trace, ValueId};
+use convscope_runtime::network::{Extent, ForwardRequest, Node, Trace, ValueId};
 use convscope_runtime::{Composite, Keep, Shape, Tensor};
 
 use crate::engine::Engine;
@@ -193,19 +193,18 @@ impl Work<'_> {
                 }
             }
             let captures = self.captures(units, &by_value);
-            let trace = self.engine.compute(|| {
+            let mut trace = self.engine.compute(|| {
                 let inputs = [rows.load(group)?];
                 let request = ForwardRequest {
                     captures: &captures,
                     interventions: &[],
                     keep: Keep::Inversion,
                 };
-                Ok::<_, HostError>(self.engine.network.forward(
-                    self.engine.backend,
-                    &inputs,
-                    &request,
-                )?)
+                let Engine { network, backend, .. } = *self.engine;
+                let mut watch = |_: Option<&Node>| self.engine.check_cancelled();
+                network.forward_watched(backend, &inputs, &request, &mut watch)
             })?;
+            self.engine.network.drop_unread(&mut trace, self.composite);
             for (value, indices) in by_value {
                 for chunk in indices.chunks(self.plan.signals) {
                     self.engine.check_cancelled()?;
@@ -266,7 +265,9 @@ impl Work<'_> {
         }
         let signal = Tensor::new(network.value(value).shape_for(units.len()), signal)?;
         let starts = [(value, signal)];
-        let arrived = network.backward(backend, &trace, &starts, self.composite, self.to)?;
+        let how = (&starts[..], self.composite, self.to);
+        let go_on = || self.engine.check_cancelled();
+        let arrived = network.backward_while(backend, &trace, how, &go_on)?;
         arrived.iter().map(|tensor| Ok(tensor.to_host()?)).collect()
     }
 }

@@ -66,7 +66,11 @@ impl Session {
             let inputs = turned(model, &inputs, engine.backend)?;
             let request = ForwardRequest { captures: &ids, interventions: &[], keep: Keep::Output };
             let trace = engine.compute(|| {
-                let mut watch = |node: Option<&Node>| watch(node.map(|node| node.name.as_str()));
+                let mut watch = |node: Option<&Node>| {
+                    engine.check_cancelled()?;
+                    watch(node.map(|node| node.name.as_str()));
+                    Ok::<_, HostError>(())
+                };
                 network.forward_watched(engine.backend, &inputs, &request, &mut watch)
             })?;
             for (id, parts) in ids.iter().zip(&mut parts) {

@@ -132,7 +132,8 @@ pub(crate) fn observe(
                 }
                 Ok::<_, HostError>(())
             };
-            network.forward_handing(engine.backend, &inputs, &request, &mut take)?;
+            let go_on = || engine.check_cancelled();
+            network.forward_handing(engine.backend, &inputs, &request, &go_on, &mut take)?;
             Ok::<_, HostError>(results.into_iter().flatten().collect())
         })?;
         sink(first, batch, results)?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use convscope_protocol::Values;
@@ -12,6 +13,7 @@ use convscope_runtime::{
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::HostError;
 use crate::control::{Control, LogLevel};
 use crate::engine::Engine;
 use crate::engine::Passes;
@@ -90,6 +92,26 @@ impl Bench {
             cancelled: &|| false,
         }
     }
+}
+
+/// Checks that work ends as cancelled at whichever question it hears that the user wants to stop,
+/// and asks none after that. Returns how many questions there are.
+pub(crate) fn is_cancelled_at_every_question(
+    work: impl Fn(&(dyn Fn() -> bool + Sync)) -> Result<(), HostError>,
+) -> usize {
+    let until = |last: usize| {
+        let asked = AtomicUsize::new(0);
+        let outcome = work(&|| asked.fetch_add(1, Ordering::Relaxed) + 1 >= last);
+        (outcome, asked.into_inner())
+    };
+    let (outcome, questions) = until(usize::MAX);
+    outcome.unwrap();
+    for last in 1..=questions {
+        let (outcome, asked) = until(last);
+        assert!(matches!(outcome, Err(HostError::Cancelled)), "{outcome:?}");
+        assert_eq!(asked, last);
+    }
+    questions
 }
 
 /// Collects what a sink gets: for every array the bits of each case, and the sizes of the batches.

@@ -20,7 +20,7 @@ use thiserror::Error;
 
 pub use builder::NetworkBuilder;
 pub use field::Field;
-pub use forward::ForwardRequest;
+pub use forward::{ForwardRequest, GoOn};
 pub use incremental::{Cover, Incremental, IncrementalCosts, Wanted};
 pub use intervention::{Edit, Intervention};
 pub use trace::Trace;

@@ -6,6 +6,8 @@
 mod growth;
 #[path = "networks/incremental.rs"]
 mod incremental;
+#[path = "networks/stopping.rs"]
+mod stopping;
 
 use convscope_runtime::{
     Backend, Composite, CpuBackend, ForwardRequest, Isa, Keep, Network, PlainBackend, Tensor,

@@ -2,7 +2,7 @@ use convscope_protocol::attribute::On;
 
 use super::*;
 use crate::source::TensorImages;
-use crate::testing::{Bench, Collected, images};
+use crate::testing::{Bench, Collected, images, is_cancelled_at_every_question};
 
 fn image(index: usize) -> Tensor {
     let values = images(3).row(index).unwrap().unwrap().to_vec();
@@ -38,7 +38,16 @@ fn run(
     composite: &protocol::Composite,
     to: &[&str],
 ) -> Result<Collected, HostError> {
-    let input = &bench.network.value(bench.network.inputs()[0]).shape;
+    run_with(&bench.engine(), starts, composite, to)
+}
+
+fn run_with(
+    engine: &Engine<'_>,
+    starts: &[Start],
+    composite: &protocol::Composite,
+    to: &[&str],
+) -> Result<Collected, HostError> {
+    let input = &engine.network.value(engine.network.inputs()[0]).shape;
     let images = TensorImages::new(images(3), input)?;
     let to: Vec<String> = to.iter().map(|&name| name.to_owned()).collect();
     let mut collected = Collected::default();
@@ -46,7 +55,7 @@ fn run(
         collected.take(first, count, &arrays);
         Ok(())
     };
-    attribute(&bench.engine(), &images, starts, composite, &to, sink)?;
+    attribute(engine, &images, starts, composite, &to, sink)?;
     Ok(collected)
 }
 
@@ -132,6 +141,19 @@ fn without_names_signals_go_to_the_input() {
     let implied = run(&bench, &starts(), &deconvnet(), &[]).unwrap();
     assert_eq!(implied, run(&bench, &starts(), &deconvnet(), &["image"]).unwrap());
     assert_eq!(implied.cases[0][0].len(), 2 * 12 * 12);
+}
+
+#[test]
+fn cancelling_stops_between_layers_both_ways() {
+    let bench = Bench::new(1, 1 << 30);
+    let starts = [start(0, "scores", 2, None)];
+    let questions = is_cancelled_at_every_question(|cancelled| {
+        let engine = Engine { cancelled, ..bench.engine() };
+        run_with(&engine, &starts, &deconvnet(), &["image"]).map(drop)
+    });
+    // Before the image is read twice, before three layers up to the switches and after them, before
+    // the way back and all of its layers.
+    assert_eq!(questions, 2 + 4 + 1 + bench.network.nodes().len());
 }
 
 #[test]

@@ -58,13 +58,13 @@ pub(super) fn observe(
     let wanted: Vec<Wanted> = plans.iter().map(wanted).collect();
     let plans: Vec<Plan> = plans.iter().map(Plan::after_choice).collect();
     let images = std::slice::from_ref(image);
-    let clean =
-        engine.compute(|| engine.network.incremental(engine.backend, images, input, &wanted))?;
+    let go_on = || engine.check_cancelled();
+    let clean = engine
+        .compute(|| engine.network.incremental(engine.backend, images, input, &wanted, &go_on))?;
     let cover = |case: &Case| cover(engine, input, case, fills);
     let places = cases[range.clone()].iter().map(|case| Ok(cover(case)?.region));
     let places = places.collect::<Result<Vec<Region>, HostError>>()?;
     let Share { at_once, together } = share(engine, &clean, &places, memory)?;
-    let go_on = || engine.check_cancelled();
     let mut first = range.start;
     for cases in cases[range].chunks(at_once) {
         // What covers them is made for a few at a time: it may be as many pixels as the pictures.
@@ -151,15 +151,13 @@ fn share(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use convscope_protocol::observe::Capture;
     use convscope_protocol::{Disjoint, Fill, Intervention};
 
     use super::*;
     use crate::observe::{Cases, observe};
     use crate::source::TensorImages;
-    use crate::testing::{Bench, Collected, images};
+    use crate::testing::{Bench, Collected, images, is_cancelled_at_every_question};
 
     /// Two pictures as they are and covered at nine places each, a cell apart, and a third one of
     /// which only two places are covered.
@@ -268,7 +266,10 @@ mod tests {
         let engine = bench.engine();
         let input = engine.network.inputs()[0];
         let wanted = [Wanted { value: engine.network.outputs()[0], channels: None }];
-        let clean = engine.network.incremental(engine.backend, &[images(1)], input, &wanted);
+        let clean =
+            engine.network.incremental(engine.backend, &[images(1)], input, &wanted, &|| {
+                engine.check_cancelled()
+            });
         let clean = clean.unwrap();
         let places = [Region { top: 0, left: 0, height: 3, width: 3 }];
         let (at_once, together) = (Incremental::ENOUGH, Incremental::TOGETHER);
@@ -286,9 +287,10 @@ mod tests {
     #[test]
     fn cancelling_stops_among_the_positions_of_a_picture() {
         let bench = Bench::new(1, 1 << 30);
-        let asked = AtomicUsize::new(0);
-        let cancelled = || asked.fetch_add(1, Ordering::Relaxed) >= 6;
-        let outcome = run(&Engine { cancelled: &cancelled, ..bench.engine() });
-        assert!(matches!(outcome, Err(HostError::Cancelled)));
+        let questions = is_cancelled_at_every_question(|cancelled| {
+            run(&Engine { cancelled, ..bench.engine() }).map(drop)
+        });
+        // Before every layer of two clean passes and of a full one.
+        assert!(questions > 3 * bench.network.nodes().len(), "{questions}");
     }
 }

@@ -4,7 +4,7 @@ use convscope_protocol::{Fill, Intervention, Region};
 
 use super::*;
 use crate::source::TensorImages;
-use crate::testing::{Bench, Collected, images};
+use crate::testing::{Bench, Collected, images, is_cancelled_at_every_question};
 use convscope_runtime::Tensor;
 
 fn capture(value: &str, reduction: Reduction) -> Capture {
@@ -318,6 +318,22 @@ fn cancelling_stops_between_batches() {
     });
     assert!(matches!(outcome, Err(HostError::Cancelled)));
     assert_eq!(seen.into_inner(), 2);
+}
+
+#[test]
+fn cancelling_stops_between_the_layers_of_a_batch() {
+    let bench = Bench::new(1, 1 << 30);
+    let input = &bench.network.value(bench.network.inputs()[0]).shape;
+    let images = TensorImages::new(images(5), input).unwrap();
+    let questions = is_cancelled_at_every_question(|cancelled| {
+        let engine = Engine { cancelled, ..bench.engine() };
+        observe(&engine, &images, Cases::EachImage, &captures(), &mut |_, count, _| {
+            assert_eq!(count, 5);
+            Ok(())
+        })
+    });
+    // Before the batch, every image and every layer.
+    assert_eq!(questions, 1 + 5 + bench.network.nodes().len());
 }
 
 /// Images that count how often one is loaded.

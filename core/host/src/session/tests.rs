@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::control::{LogLevel, Quiet};
-use crate::testing::{compile, images, network};
+use crate::testing::{compile, images, is_cancelled_at_every_question, network};
 use crate::{Places, Search};
 
 /// A session with the probe, which is a plugin in C.
@@ -226,6 +226,28 @@ fn hashing_images_stops_when_the_user_cancels() {
     let control = Stopping(AtomicBool::new(true));
     let error = probe.run_with("scores", &[], &control).unwrap_err();
     assert!(matches!(error, HostError::Cancelled), "{error}");
+}
+
+/// Asks somebody else whether to stop.
+struct Asking<'a>(&'a (dyn Fn() -> bool + Sync));
+
+impl Control for Asking<'_> {
+    fn progress(&self, _fraction: f64, _text: &str) {}
+
+    fn is_cancelled(&self) -> bool {
+        (self.0)()
+    }
+
+    fn log(&self, _level: LogLevel, _text: &str) {}
+}
+
+#[test]
+fn inference_stops_between_layers_when_the_user_cancels() {
+    let Some(probe) = Probe::new(SessionOptions::default()) else { return };
+    let questions = is_cancelled_at_every_question(|cancelled| {
+        probe.session.infer(&probe.model, &[images(3)], &[], &Asking(cancelled)).map(drop)
+    });
+    assert!(questions > probe.model.network().nodes().len(), "{questions}");
 }
 
 /// Panics as soon as it hears something.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Network, NetworkError, Node, NodeId, Trace, ValueId};
+use super::{GoOn, Network, NetworkError, Node, NodeId, Trace, ValueId};
 use crate::{Backend, Binary, Composite, LayerError, Reads, Record, Tensor};
 
 impl Network {
@@ -28,10 +28,24 @@ impl Network {
         composite: &Composite,
         to: &[ValueId],
     ) -> Result<Vec<Tensor>, NetworkError> {
+        self.backward_while(backend, trace, (starts, composite, to), &|| Ok(()))
+    }
+
+    /// Runs [`backward`](Self::backward), and asks `go_on` before every layer.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward), and when `go_on` does.
+    pub fn backward_while<E: From<NetworkError>>(
+        &self,
+        backend: &dyn Backend,
+        trace: &Trace,
+        (starts, composite, to): (&[(ValueId, Tensor)], &Composite, &[ValueId]),
+        go_on: GoOn<'_, E>,
+    ) -> Result<Vec<Tensor>, E> {
         if let Some(name) =
             composite.names().find(|name| self.nodes.iter().all(|n| n.name != *name))
         {
-            return Err(NetworkError::UnknownLayer { name: name.to_owned() });
+            return Err(NetworkError::UnknownLayer { name: name.to_owned() }.into());
         }
         let _awake = backend.keep_awake();
         let mut signals: BTreeMap<ValueId, Tensor> = BTreeMap::new();
@@ -42,7 +56,8 @@ impl Network {
                     name: self.name_of(*id).to_owned(),
                     expected,
                     actual: signal.shape().clone(),
-                });
+                }
+                .into());
             }
             let signal = backend.upload(signal).map_err(|e| self.at(*id, e))?;
             self.accumulate(backend, &mut signals, *id, signal)?;
@@ -58,6 +73,7 @@ impl Network {
             if !node.inputs.iter().any(|&id| on_the_way[id.0]) {
                 continue;
             }
+            go_on()?;
             let rule = composite.rule_for(&node.name, node.layer.kind());
             let record = match rule.reads(node.layer.as_ref()) {
                 Reads::Shapes => Cow::Owned(self.record_of_shapes(node, trace.batch())),
@@ -83,7 +99,7 @@ impl Network {
                     let shape = self.value(*id).shape_for(trace.batch());
                     backend.upload(&Tensor::zeros(shape))
                 };
-                signal.map_or_else(zeros, Ok).map_err(|e| self.at(*id, e))
+                Ok(signal.map_or_else(zeros, Ok).map_err(|e| self.at(*id, e))?)
             })
             .collect()
     }

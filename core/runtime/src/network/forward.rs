@@ -23,6 +23,9 @@ pub struct ForwardRequest<'a> {
     pub keep: Keep,
 }
 
+/// Says between layers whether to go on; its error stops a pass.
+pub type GoOn<'a, E> = &'a (dyn Fn() -> Result<(), E> + Sync);
+
 impl Network {
     /// Runs forward. All inputs have the same number of images.
     ///
@@ -36,7 +39,7 @@ impl Network {
         inputs: &[Tensor],
         request: &ForwardRequest<'_>,
     ) -> Result<Trace, NetworkError> {
-        self.forward_watched(backend, inputs, request, &mut |_| ())
+        self.forward_watched(backend, inputs, request, &mut |_| Ok(()))
     }
 
     /// Runs [`forward`](Self::forward), and calls `watch` with every layer before it runs and with
@@ -44,20 +47,20 @@ impl Network {
     /// a backend whose calls only enqueue has enqueued by then, not computed.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn forward_watched(
+    /// As [`forward`](Self::forward), and when `watch` does, which stops the pass.
+    pub fn forward_watched<E: From<NetworkError>>(
         &self,
         backend: &dyn Backend,
         inputs: &[Tensor],
         request: &ForwardRequest<'_>,
-        watch: &mut dyn FnMut(Option<&Node>),
-    ) -> Result<Trace, NetworkError> {
+        watch: &mut dyn FnMut(Option<&Node>) -> Result<(), E>,
+    ) -> Result<Trace, E> {
         let (mut pass, needed) = Pass::start(self, backend, request, inputs)?;
         for id in needed {
-            watch(Some(self.node(id)));
+            watch(Some(self.node(id)))?;
             pass.step(id)?;
         }
-        watch(None);
+        watch(None)?;
         // What is left was captured: everything else lost its last reader.
         let Pass { batch, live: values, records, .. } = pass;
         let is_shared = |id: &ValueId| self.value(*id).extent == Extent::Shared;
@@ -67,20 +70,22 @@ impl Network {
 
     /// Runs forward from values for `batch` images that are given wherever they belong in the
     /// network. Layers that only those need do not run; every input that another needs must be among
-    /// them.
+    /// them. Asks `go_on` before every layer.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
-    pub(super) fn forward_from(
+    /// As [`forward`](Self::forward), and when `go_on` does.
+    pub(super) fn forward_from<E: From<NetworkError>>(
         &self,
         backend: &dyn Backend,
         batch: usize,
         given: Vec<(ValueId, Tensor)>,
         captures: &[ValueId],
-    ) -> Result<BTreeMap<ValueId, Tensor>, NetworkError> {
+        go_on: GoOn<'_, E>,
+    ) -> Result<BTreeMap<ValueId, Tensor>, E> {
         let request = ForwardRequest { captures, ..ForwardRequest::default() };
         let (mut pass, needed) = Pass::with(self, backend, &request, batch, given)?;
         for id in needed {
+            go_on()?;
             pass.step(id)?;
         }
         Ok(pass.live)
@@ -334,7 +339,10 @@ mod tests {
         let captures = [value(&network, "relu1")];
         let request = ForwardRequest { captures: &captures, ..ForwardRequest::default() };
         let mut seen = Vec::new();
-        let mut watch = |node: Option<&Node>| seen.push(node.map(|node| node.name.clone()));
+        let mut watch = |node: Option<&Node>| {
+            seen.push(node.map(|node| node.name.clone()));
+            Ok::<_, NetworkError>(())
+        };
         network.forward_watched(&CpuBackend::new(), &images, &request, &mut watch).unwrap();
         assert_eq!(seen, [Some("conv1".to_owned()), Some("relu1".to_owned()), None]);
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{ForwardRequest, Intervention, Network, NetworkError, ValueId};
+use super::{ForwardRequest, GoOn, Intervention, Network, NetworkError, ValueId};
 use crate::backend::alone;
 use crate::{Backend, BackendError, Edit, Keep, Region, Shape, Tensor};
 use local::Found;
@@ -67,26 +67,29 @@ pub struct Incremental<'a> {
 }
 
 impl Network {
-    /// Runs a clean image, and prepares for cases in which rectangles of one value change.
+    /// Runs a clean image, and prepares for cases in which rectangles of one value change. Asks
+    /// `go_on` before every layer.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and when that value has no maps.
-    pub fn incremental<'a>(
+    /// As [`forward`](Self::forward), when that value has no maps, and when `go_on` fails.
+    pub fn incremental<'a, E: From<NetworkError>>(
         &'a self,
         backend: &'a dyn Backend,
         inputs: &[Tensor],
         changed: ValueId,
         wanted: &'a [Wanted],
-    ) -> Result<Incremental<'a>, NetworkError> {
+        go_on: GoOn<'_, E>,
+    ) -> Result<Incremental<'a>, E> {
         let shape = &self.value(changed).shape;
         if shape.as_maps().is_none() {
             let (kernel, expected, actual) = ("cut", "maps".to_owned(), shape.clone());
-            return Err(self.at(changed, BackendError::Incompatible { kernel, expected, actual }));
+            let source = BackendError::Incompatible { kernel, expected, actual };
+            return Err(self.at(changed, source).into());
         }
         let plan = Plan::new(self, changed, wanted);
         let captures: Vec<ValueId> = plan.clean.iter().copied().collect();
         let request = ForwardRequest { captures: &captures, ..ForwardRequest::default() };
-        let trace = self.forward(backend, inputs, &request)?;
+        let trace = self.forward_watched(backend, inputs, &request, &mut |_| go_on())?;
         let clean = captures.iter().filter_map(|&id| Some((id, trace.value(id)?.clone())));
         let clean = clean.collect();
         let (network, inputs) = (self, inputs.to_vec());
@@ -102,7 +105,8 @@ impl Incremental<'_> {
     pub const TOGETHER: usize = TOGETHER;
 
     /// Computes cases on the threads of the current pool: for every wanted value its rows, one for
-    /// each case. Every thread carries `together` of them on at a time, and asks `go_on` before.
+    /// each case. Every thread carries `together` of them on at a time, and asks `go_on` before, as
+    /// is done before every layer that all of them share.
     ///
     /// What a case gives does not depend on the others. A case in which something is not finite is
     /// computed in full, since differences of infinities say nothing.
@@ -113,7 +117,7 @@ impl Incremental<'_> {
         &self,
         covers: &[Cover],
         together: usize,
-        go_on: &(dyn Fn() -> Result<(), E> + Sync),
+        go_on: GoOn<'_, E>,
     ) -> Result<Vec<Tensor>, E> {
         let groups: Vec<&[Cover]> = covers.chunks(together.max(1)).collect();
         let local = |covers: &[Cover]| {
@@ -126,8 +130,8 @@ impl Incremental<'_> {
             let groups = groups.par_iter().with_max_len(1);
             groups.map(|covers| alone(|| local(covers))).collect::<Result<_, E>>()?
         };
-        let results = self.finish(covers.len(), &found)?;
-        Ok(self.in_full_where_not_finite(covers, results)?)
+        let results = self.finish(covers.len(), &found, go_on)?;
+        self.in_full_where_not_finite(covers, results, go_on)
     }
 
     /// Estimates the bytes that cases take in which these rectangles change.
@@ -139,12 +143,18 @@ impl Incremental<'_> {
     }
 
     /// Goes on from where whole values are needed.
-    fn finish(&self, cases: usize, found: &[Found]) -> Result<Vec<Tensor>, NetworkError> {
+    fn finish<E: From<NetworkError>>(
+        &self,
+        cases: usize,
+        found: &[Found],
+        go_on: GoOn<'_, E>,
+    ) -> Result<Vec<Tensor>, E> {
         let mut given: BTreeMap<ValueId, Tensor> = BTreeMap::new();
         for &id in found.first().map_or(&BTreeMap::new(), |first| &first.whole).keys() {
             given.insert(id, self.joined(id, found.iter().filter_map(|part| part.whole.get(&id)))?);
         }
         for head in &self.plan.heads {
+            go_on()?;
             let node = self.network.node(head.node);
             let deltas: Vec<_> =
                 found.iter().filter_map(|part| part.kept.get(&head.maps)).collect();
@@ -161,24 +171,25 @@ impl Incremental<'_> {
         let rest: Vec<ValueId> =
             self.wanted.iter().filter(|wanted| !is_local(wanted)).map(|w| w.value).collect();
         let given: Vec<(ValueId, Tensor)> = given.into_iter().collect();
-        let rest = self.network.forward_from(self.backend, cases, given, &rest)?;
+        let rest = self.network.forward_from(self.backend, cases, given, &rest, go_on)?;
         let of_wanted = |(index, wanted): (usize, &Wanted)| {
             if is_local(&wanted) {
                 let parts = found.iter().filter_map(|part| part.wanted.get(&index));
-                return self.joined(wanted.value, parts);
+                return Ok(self.joined(wanted.value, parts)?);
             }
             let value = rest.get(&wanted.value).ok_or_else(|| self.missing(wanted.value))?;
-            self.channels_of(wanted, value)
+            Ok(self.channels_of(wanted, value)?)
         };
         self.wanted.iter().enumerate().map(of_wanted).collect()
     }
 
     /// Computes cases anew, in full, of which a wanted number is not finite.
-    fn in_full_where_not_finite(
+    fn in_full_where_not_finite<E: From<NetworkError>>(
         &self,
         covers: &[Cover],
         mut results: Vec<Tensor>,
-    ) -> Result<Vec<Tensor>, NetworkError> {
+        go_on: GoOn<'_, E>,
+    ) -> Result<Vec<Tensor>, E> {
         let mut unsound = vec![false; covers.len()];
         for (result, wanted) in results.iter_mut().zip(self.wanted) {
             let at = |e| self.network.at(wanted.value, e);
@@ -190,7 +201,7 @@ impl Incremental<'_> {
             }
         }
         for (case, cover) in covers.iter().enumerate().filter(|(case, _)| unsound[*case]) {
-            let full = self.in_full(cover)?;
+            let full = self.in_full(cover, go_on)?;
             for ((result, full), wanted) in results.iter_mut().zip(full).zip(self.wanted) {
                 let mut rows: Vec<usize> = (0..covers.len()).collect();
                 rows[case] = covers.len();
@@ -205,17 +216,22 @@ impl Incremental<'_> {
     }
 
     /// Computes one case in full.
-    fn in_full(&self, cover: &Cover) -> Result<Vec<Tensor>, NetworkError> {
+    fn in_full<E: From<NetworkError>>(
+        &self,
+        cover: &Cover,
+        go_on: GoOn<'_, E>,
+    ) -> Result<Vec<Tensor>, E> {
         let Cover { region, fill } = cover.clone();
         let edit = Edit::Occlude { value: self.changed, region, fill };
         let captures: Vec<ValueId> = self.wanted.iter().map(|wanted| wanted.value).collect();
         let interventions = &[Intervention { row: 0, edit }];
         let request = ForwardRequest { captures: &captures, interventions, keep: Keep::Output };
-        let trace = self.network.forward(self.backend, &self.inputs, &request)?;
+        let (network, inputs) = (self.network, &self.inputs);
+        let trace = network.forward_watched(self.backend, inputs, &request, &mut |_| go_on())?;
         let of_wanted = |wanted: &Wanted| {
             let value = trace.value(wanted.value).ok_or_else(|| self.missing(wanted.value))?;
             let chosen = self.channels_of(wanted, value)?;
-            chosen.to_host().map_err(|e| self.network.at(wanted.value, e))
+            Ok(chosen.to_host().map_err(|e| self.network.at(wanted.value, e))?)
         };
         self.wanted.iter().map(of_wanted).collect()
     }

@@ -1,6 +1,8 @@
 //! Which records a way back reads, and the layers that must run for them.
 
-use super::{Network, Node, ValueId};
+use std::sync::Arc;
+
+use super::{Network, Node, Trace, ValueId};
 use crate::{Composite, Reads, Record};
 
 impl Network {
@@ -37,6 +39,17 @@ impl Network {
         }
         captures.reverse();
         captures
+    }
+
+    /// Drops the records of a trace whose values are not read by any way back by a composite of
+    /// rules; a deconvnet reads none of what rectifiers made. Traces selected of it before keep them.
+    pub fn drop_unread(&self, trace: &mut Trace, composite: &Composite) {
+        let Some(records) = Arc::get_mut(&mut trace.records) else { return };
+        records.retain(|&id, _| {
+            let node = self.node(id);
+            let rule = composite.rule_for(&node.name, node.layer.kind());
+            rule.reads(node.layer.as_ref()) == Reads::Values
+        });
     }
 
     /// Makes the record of a layer that no values are read of.
@@ -82,6 +95,12 @@ mod tests {
         assert_eq!(names(&network, &captures), ["pool"]);
     }
 
+    #[derive(Clone, Copy, PartialEq)]
+    enum Records {
+        All,
+        Read,
+    }
+
     #[test]
     fn signals_go_back_by_these_records_as_by_all() {
         let network = forked();
@@ -92,10 +111,18 @@ mod tests {
             (scores, Numbers::new(2).tensor([2, 4])),
             (second, Numbers::new(3).tensor([2, 1, 8, 8])),
         ];
-        let carried = |captures: &[ValueId], starts: &[(ValueId, Tensor)], rules: &Composite| {
+        let carried = |captures: &[ValueId],
+                       starts: &[(ValueId, Tensor)],
+                       rules: &Composite,
+                       records: Records| {
             let request = ForwardRequest { captures, interventions: &[], keep: Keep::Inversion };
             let images = std::slice::from_ref(&images);
-            let trace = network.forward(&backend, images, &request).unwrap();
+            let mut trace = network.forward(&backend, images, &request).unwrap();
+            if records == Records::Read {
+                let all = trace.records.len();
+                network.drop_unread(&mut trace, rules);
+                assert!(all == 0 || trace.records.len() < all);
+            }
             let trace = trace.select(&backend, &[2, 0]).unwrap();
             bits(&network.backward(&backend, &trace, starts, rules, &[image]).unwrap()[0])
         };
@@ -103,8 +130,10 @@ mod tests {
             for starts in [&starts[..], &starts[..1], &starts[1..]] {
                 let ids: Vec<ValueId> = starts.iter().map(|start| start.0).collect();
                 let captures = network.records_for(&ids, &composite, &[image]);
-                let all = carried(&[scores, second], starts, &composite);
-                assert_eq!(carried(&captures, starts, &composite), all);
+                let all = carried(&[scores, second], starts, &composite, Records::All);
+                for records in [Records::All, Records::Read] {
+                    assert_eq!(carried(&captures, starts, &composite, records), all);
+                }
             }
         }
     }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use convscope_runtime::layer::{Addition, Convolution, Rectifier};
-use convscope_runtime::network::{Cover, Intervention, Wanted};
+use convscope_runtime::network::{Cover, GoOn, Intervention, Wanted};
 use convscope_runtime::{
     Backend, ConvolutionGeometry, Edit, ForwardRequest, Keep, Network, NetworkBuilder,
     NetworkError, Padding, PlainBackend, Region, Shape, Tensor, ValueId, Window,
 };
 
 use crate::growth::{Dice, network};
+
+const GO_ON: GoOn<'_, NetworkError> = &|| Ok(());
 
 /// Rectangles over all of a map: in the corners, across borders, a single cell, the whole.
 fn covers(dice: &mut Dice, channels: usize, size: [usize; 2]) -> Vec<Cover> {
@@ -98,8 +100,8 @@ fn what_a_rectangle_changes_is_what_a_full_pass_finds() {
         for backend in all {
             let placed = network.clone().placed(backend).unwrap();
             let images = std::slice::from_ref(&image);
-            let run = placed.incremental(backend, images, input, &wanted).unwrap();
-            let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
+            let run = placed.incremental(backend, images, input, &wanted, GO_ON).unwrap();
+            let actual = run.run(&covers, 16, GO_ON).unwrap();
             for (index, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
                 let actual = actual.to_host().unwrap();
                 let rows = actual.values().unwrap().chunks(expected[0].len().max(1));
@@ -135,12 +137,10 @@ fn a_case_has_the_same_bits_alone_among_others_and_with_any_number_of_threads() 
             let covers = covers(&mut dice, channels, [height, width]);
             let placed = network.clone().placed(backend).unwrap();
             let images = std::slice::from_ref(&image);
-            let run = placed.incremental(backend, images, input, &wanted).unwrap();
+            let run = placed.incremental(backend, images, input, &wanted, GO_ON).unwrap();
             let bits = |covers: &[Cover], threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let results = pool
-                    .install(|| run.run(covers, threads + 4, &|| Ok::<_, NetworkError>(())))
-                    .unwrap();
+                let results = pool.install(|| run.run(covers, threads + 4, GO_ON)).unwrap();
                 let row = |tensor: &Tensor| {
                     let values = tensor.values().unwrap();
                     let each = values.len() / covers.len();
@@ -184,8 +184,8 @@ fn cases_with_infinities_are_those_of_a_full_pass() {
         let placed = network.clone().placed(backend).unwrap();
         let expected = in_full(backend, &placed, &image, input, &covers, &wanted);
         let images = std::slice::from_ref(&image);
-        let run = placed.incremental(backend, images, input, &wanted).unwrap();
-        let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
+        let run = placed.incremental(backend, images, input, &wanted, GO_ON).unwrap();
+        let actual = run.run(&covers, 16, GO_ON).unwrap();
         let kind = |x: &f32| [x.is_nan(), *x == f32::INFINITY, *x == f32::NEG_INFINITY];
         for (actual, expected) in actual.iter().zip(&expected) {
             let actual = actual.values().unwrap().iter().map(kind);
@@ -217,8 +217,8 @@ fn one_channel_added_to_many_changes_all_of_them() {
     let all = backends.iter().map(|backend| backend as &dyn Backend).chain([&plain as _]);
     for backend in all {
         let images = std::slice::from_ref(&image_values);
-        let run = network.incremental(backend, images, image, &wanted).unwrap();
-        let actual = run.run(&covers, 16, &|| Ok::<_, NetworkError>(())).unwrap();
+        let run = network.incremental(backend, images, image, &wanted, GO_ON).unwrap();
+        let actual = run.run(&covers, 16, GO_ON).unwrap();
         let pairs = actual[0].values().unwrap().iter().zip(expected[0].iter().flatten());
         let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-5, "{worst} on {}", backend.name());
@@ -234,7 +234,7 @@ fn a_rectangle_of_features_is_refused() {
     let wanted = [Wanted { value: relu, channels: None }];
     let images = [Tensor::zeros([1, 3])];
     let plain = PlainBackend::new();
-    let refused = network.incremental(&plain, &images, features, &wanted);
+    let refused = network.incremental(&plain, &images, features, &wanted, GO_ON);
     let words = "layer features: cut: expected maps, got shape [1, 3]";
     assert_eq!(refused.unwrap_err().to_string(), words);
 }

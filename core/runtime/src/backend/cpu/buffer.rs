@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes in a cache line.
 const LINE: usize = 64;
 /// Bytes of idle memory that a pool keeps at most.
-const IDLE: usize = 256 << 20;
+const IDLE: usize = 64 << 20;
 
 /// Memory that was used and waits to be used again. Fresh memory costs a page fault every 4 KiB,
 /// which takes as long as some kernels.

@@ -107,11 +107,9 @@ impl Tiled {
 /// Returns what is there, or makes it. Nobody waits for a thread that makes it: what makes it may
 /// hand tasks to threads that need it too.
 fn made<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
-    match cell.get() {
-        Some(there) => there,
-        None => {
-            let new = make();
-            cell.get_or_init(|| new)
-        }
+    if let Some(there) = cell.get() {
+        return there;
     }
+    let new = make();
+    cell.get_or_init(|| new)
 }

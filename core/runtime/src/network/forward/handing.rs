@@ -1,21 +1,23 @@
 //! Captures that are handed out on the way instead of kept.
 
 use super::Pass;
-use crate::network::{ForwardRequest, Network, NetworkError, ValueId};
+use crate::network::{ForwardRequest, GoOn, Network, NetworkError, ValueId};
 use crate::{Backend, Tensor};
 
 impl Network {
     /// Runs [`forward`](Self::forward), but hands every captured value out, once, as soon as it is
     /// there: the network's inputs and constants first, then what layers make in the order in which
     /// they run. A value that no layer needs any more is dropped then, and nothing is left behind.
+    /// Asks `go_on` before every layer.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and when `take` does.
+    /// As [`forward`](Self::forward), and when `go_on` or `take` does.
     pub fn forward_handing<E: From<NetworkError>>(
         &self,
         backend: &dyn Backend,
         inputs: &[Tensor],
         request: &ForwardRequest<'_>,
+        go_on: GoOn<'_, E>,
         take: &mut dyn FnMut(ValueId, &Tensor) -> Result<(), E>,
     ) -> Result<(), E> {
         let (mut pass, needed) = Pass::start(self, backend, request, inputs)?;
@@ -24,6 +26,7 @@ impl Network {
             pass.hand_out(id, take)?;
         }
         for id in needed {
+            go_on()?;
             pass.step(id)?;
             pass.hand_out(self.node(id).output, take)?;
         }
@@ -77,7 +80,7 @@ mod tests {
         };
         let backend = CpuBackend::new();
         let images = std::slice::from_ref(&image);
-        network.forward_handing(&backend, images, &request, &mut take).unwrap();
+        network.forward_handing(&backend, images, &request, &|| Ok(()), &mut take).unwrap();
         assert_eq!(log.most_alive(), 1);
         let trace = network.forward(&backend, images, &request).unwrap();
         let expected: Vec<_> =
@@ -98,8 +101,9 @@ mod tests {
             Err(NetworkError::NotRecorded { name: network.name_of(id).to_owned() })
         };
         let images = [Tensor::zeros([1, 2])];
-        let stopped =
-            network.forward_handing(&CpuBackend::new(), &images, &request, &mut stop).unwrap_err();
+        let (backend, go_on) = (CpuBackend::new(), || Ok(()));
+        let stopped = network.forward_handing(&backend, &images, &request, &go_on, &mut stop);
+        let stopped = stopped.unwrap_err();
         assert!(stopped.to_string().contains("first"), "{stopped}");
         assert_eq!(log.runs(), 1);
     }

@@ -76,12 +76,12 @@ impl DeltaWinograd {
         // Output o sees cell o + offset + k under tap k: cell i is seen by the outputs from
         // i − offset − 2 on.
         let offsets = stencils.each_ref().map(|axis| -axis.taps[0].offset - 2);
-        let winograd = match whole.tiled().filter(|tiled| tiled.size() == Size::Four) {
-            Some(tiled) => tiled.winograd()?.clone(),
-            None => {
-                let size = Size::Four;
-                Arc::new(Winograd::new(backend.isa, &backend.pool, stencils, size, weights))
-            }
+        let whole = whole.tiled().filter(|tiled| tiled.size() == Size::Four);
+        let winograd = if let Some(tiled) = whole {
+            tiled.winograd()?.clone()
+        } else {
+            let size = Size::Four;
+            Arc::new(Winograd::new(backend.isa, &backend.pool, stencils, size, weights))
         };
         Ok(Self { backend: backend.clone(), winograd, offsets })
     }
