@@ -1,10 +1,11 @@
 //! Entries: what a list of pictures consists of.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use convscope_runtime::{Element, Region, Tensor};
 
-use crate::{ContentHash, DataError};
+use crate::{ContentHash, DataError, TensorRows};
 
 /// One picture or tensor, not yet decoded.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub enum Entry {
         /// The row, from 0.
         row: usize,
         /// All rows, `[n, channel, height, width]`.
-        tensor: Tensor,
+        rows: Arc<TensorRows>,
     },
 }
 
@@ -68,11 +69,7 @@ impl Entry {
     pub fn hash(&self) -> Result<ContentHash, DataError> {
         match self {
             Self::Picture { path, .. } => ContentHash::of_file(path),
-            Self::Tensor { row, tensor, .. } => {
-                let extents = tensor.shape().with_batch(1);
-                let values = tensor.row(*row)?.unwrap_or_default();
-                Ok(ContentHash::of_values(extents.extents(), values))
-            }
+            Self::Tensor { row, rows, .. } => rows.hash(*row),
         }
     }
 }
@@ -83,13 +80,24 @@ impl Entry {
 /// # Errors
 /// Fails when the tensor has another rank, is empty, or holds no floating-point values.
 pub fn tensor_entries(path: &Path, tensor: &Tensor) -> Result<Vec<Entry>, DataError> {
-    let shape = tensor.shape();
-    if shape.rank() != 4 || shape.volume() == 0 || tensor.element() != Element::F32 {
+    if tensor.element() != Element::F32 {
+        return Err(DataError::NotPictures {
+            path: path.to_owned(),
+            shape: tensor.shape().clone(),
+        });
+    }
+    row_entries(path, TensorRows::of_tensor(tensor)?)
+}
+
+/// Makes one entry of every row, as [`tensor_entries`] does.
+pub(crate) fn row_entries(path: &Path, rows: TensorRows) -> Result<Vec<Entry>, DataError> {
+    let shape = rows.shape();
+    if shape.rank() != 4 || shape.volume() == 0 {
         return Err(DataError::NotPictures { path: path.to_owned(), shape: shape.clone() });
     }
-    let rows = 0..shape.batch();
-    let entry = |row| Entry::Tensor { path: path.to_owned(), row, tensor: tensor.clone() };
-    Ok(rows.map(entry).collect())
+    let (numbers, rows) = (0..shape.batch(), Arc::new(rows));
+    let entry = |row| Entry::Tensor { path: path.to_owned(), row, rows: Arc::clone(&rows) };
+    Ok(numbers.map(entry).collect())
 }
 
 /// Checks that every part lies inside a picture of `[height, width]`.
@@ -122,8 +130,10 @@ mod tests {
         let entries = tensor_entries(Path::new("t.npy"), &tensor).unwrap();
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[1].name(), "tensor 1");
-        let Entry::Tensor { row, tensor, .. } = &entries[1] else { panic!("no tensor") };
-        assert_eq!(tensor.row(*row).unwrap().unwrap(), [4., 5., 6.]);
+        let Entry::Tensor { row, rows, .. } = &entries[1] else { panic!("no tensor") };
+        let mut values = vec![0.0; 3];
+        rows.write(*row, &mut values).unwrap();
+        assert_eq!(values, [4., 5., 6.]);
         assert_ne!(entries[0].hash().unwrap(), entries[1].hash().unwrap());
     }
 

@@ -335,6 +335,14 @@ pub enum DataError {
         /// The tensor's shape.
         shape: Shape,
     },
+    /// A file of tensors is another than when it was listed.
+    ///
+    /// Cure: Start the run again, and leave the file alone until it ends.
+    #[error("{} changed while it was in use", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A tensor cannot be made or read.
     #[error(transparent)]
     Tensor(#[from] BackendError),

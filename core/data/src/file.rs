@@ -1,25 +1,29 @@
 //! Reading whole files of a bounded size.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
 use crate::DataError;
 
-/// Opens a regular file and returns it with its size.
-pub(crate) fn open(path: &Path) -> Result<(File, u64), DataError> {
+/// Opens a regular file and returns it with what the system knows of it.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), DataError> {
     let failed = |source| DataError::Read { path: path.to_owned(), source };
     // Asked before opening: opening a pipe would wait for its other end.
     let about = fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         return Err(DataError::NotAFile { path: path.to_owned() });
     }
-    Ok((File::open(path).map_err(failed)?, about.len()))
+    let file = File::open(path).map_err(failed)?;
+    // Another file may have this name by now.
+    let about = file.metadata().map_err(failed)?;
+    Ok((file, about))
 }
 
 /// Reads a regular file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
-    let (file, size) = open(path)?;
+    let (file, about) = open(path)?;
+    let size = about.len();
     let too_large = |bytes| DataError::FileTooLarge { path: path.to_owned(), bytes, limit };
     if size > limit {
         return Err(too_large(size));

@@ -1,13 +1,15 @@
 //! Hashes of content, by which manifests and caches know what went in.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::path::Path;
 
 use convscope_runtime::{Element, Tensor};
 
 use crate::{DataError, file};
 
-/// Bytes of floating-point values that are handed to the hash function together.
+/// Bytes of floating-point values that are handed to the hash function together; BLAKE3 hashes many
+/// pieces of a large block at once.
 const BLOCK: usize = 1 << 16;
 
 /// The BLAKE3 hash of some content, printed as 64 hexadecimal digits.
@@ -65,7 +67,6 @@ impl ContentHash {
     /// Hashes floating-point values of a shape as [`of_tensor`](Self::of_tensor) does.
     pub fn of_values(extents: &[usize], values: &[f32]) -> Self {
         let mut hasher = hasher_of(b"f32", extents);
-        // BLAKE3 hashes many pieces of a large block at once.
         let mut block = Vec::with_capacity(BLOCK);
         for values in values.chunks(BLOCK / size_of::<f32>()) {
             block.clear();
@@ -73,6 +74,25 @@ impl ContentHash {
             hasher.update(&block);
         }
         Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Hashes the little-endian bytes of floating-point values as [`of_values`](Self::of_values)
+    /// does the values.
+    pub(crate) fn of_value_bytes(extents: &[usize], bytes: &mut impl Read) -> io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        // Whole blocks from the first byte on: pieces in pairs, pairs of pairs and so on are hashed
+        // together where they begin at a multiple of their size.
+        let mut block = head(b"f32", extents);
+        block.reserve(BLOCK);
+        loop {
+            let room = BLOCK.saturating_sub(block.len());
+            bytes.take(room as u64).read_to_end(&mut block)?;
+            hasher.update(&block);
+            if block.len() < BLOCK {
+                return Ok(Self(*hasher.finalize().as_bytes()));
+            }
+            block.clear();
+        }
     }
 
     /// Returns the 32 bytes.
@@ -83,12 +103,17 @@ impl ContentHash {
 
 fn hasher_of(element: &[u8], extents: &[usize]) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(element);
-    hasher.update(&(extents.len() as u64).to_le_bytes());
-    for &extent in extents {
-        hasher.update(&(extent as u64).to_le_bytes());
-    }
+    hasher.update(&head(element, extents));
     hasher
+}
+
+/// Returns what is hashed before the values.
+fn head(element: &[u8], extents: &[usize]) -> Vec<u8> {
+    let mut head = element.to_vec();
+    for count in std::iter::once(extents.len()).chain(extents.iter().copied()) {
+        head.extend((count as u64).to_le_bytes());
+    }
+    head
 }
 
 impl fmt::Display for ContentHash {

@@ -18,6 +18,7 @@ pub mod mistake;
 pub mod npy;
 pub mod pixels;
 pub mod preprocessing;
+pub mod rows;
 mod suggest;
 mod value;
 
@@ -35,3 +36,4 @@ pub use preprocessing::{
     Centre, Channels, Interpolation, LongSide, Mean, Normalization, Origin, Prepared,
     Preprocessing, Preset, Resize,
 };
+pub use rows::TensorRows;

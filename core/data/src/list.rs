@@ -7,7 +7,9 @@ mod table;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, Entry, read_npy, tensor_entries};
+use crate::entry::row_entries;
+use crate::npy::read_rows;
+use crate::{DataError, Entry};
 
 /// The extensions of picture files, in lower case.
 const EXTENSIONS: [&str; 10] =
@@ -30,7 +32,7 @@ const MAX_FILES: usize = 1_000_000;
 ///   required, and it is relative to the CSV. Several lines of one file give it several parts,
 ///   whose regions are in pixels of the original picture.
 /// * A **tensor** `[n, channel, height, width]` yields one entry per row. Tensors of other formats
-///   become entries by [`tensor_entries`].
+///   become entries by [`tensor_entries`](crate::tensor_entries).
 ///
 /// What a folder or pattern yields is sorted by path, folder by folder, in the order of bytes, so
 /// that `10.png` stands before `9.png`. Nothing is decoded here.
@@ -67,7 +69,7 @@ fn list_source(source: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError>
     }
     match extension(source).as_deref() {
         Some("csv") => entries.extend(table::read(source)?),
-        Some("npy") => entries.extend(tensor_entries(source, &read_npy(source)?)?),
+        Some("npy") => entries.extend(row_entries(source, read_rows(source)?)?),
         _ => entries.push(Entry::picture(picture_file(source)?)),
     }
     Ok(())

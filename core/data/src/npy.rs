@@ -1,14 +1,15 @@
 //! Numpy's `.npy` files.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use convscope_runtime::{Element, Shape, Tensor};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
-use ndarray_npy::npy::header;
+use ndarray_npy::npy::header::{self, Layout};
 use ndarray_npy::{ReadNpyExt, ReadableElement, WriteNpyError, WriteNpyExt};
 
+use crate::rows::{TensorRows, Values};
 use crate::{DataError, file};
 
 /// The longest header that is read. Real ones have 128 bytes.
@@ -23,13 +24,8 @@ const MAX_DEPTH: usize = 8;
 /// Fails when the file cannot be read, is damaged, holds less or more than its header says, other
 /// elements, or numbers that are too large for `float32`.
 pub fn read_npy(path: &Path) -> Result<Tensor, DataError> {
-    let failed = |source| DataError::Read { path: path.to_owned(), source };
-    let refuse = |reason: String| DataError::Array { path: path.to_owned(), reason };
-    let (mut file, size) = file::open(path)?;
-    let mut start = Vec::new();
-    Read::by_ref(&mut file).take(MAX_HEADER).read_to_end(&mut start).map_err(failed)?;
-    let header = parse_header(&start).map_err(refuse)?;
-    file.rewind().map_err(failed)?;
+    let Opened { file, about, header } = open(path)?;
+    let (refuse, size) = (refusal(path), about.len());
     let array = match header.element.as_str() {
         "<f4" | ">f4" => read_as::<f32>(file, size, &header).map_err(refuse)?,
         "<f8" | ">f8" => {
@@ -43,6 +39,47 @@ pub fn read_npy(path: &Path) -> Result<Tensor, DataError> {
         }
     };
     Ok(Tensor::from(array))
+}
+
+/// Finds the rows of an array that [`read_npy`] reads. Those of single precision stay in the file
+/// until they are needed.
+///
+/// # Errors
+/// As [`read_npy`].
+pub(crate) fn read_rows(path: &Path) -> Result<TensorRows, DataError> {
+    let Opened { about, header, .. } = open(path)?;
+    if header.element != "<f4" || header.layout != Layout::Standard {
+        return TensorRows::of_tensor(&read_npy(path)?);
+    }
+    check_size::<f32>(about.len(), &header).map_err(refusal(path))?;
+    let values = Values {
+        path: path.to_owned(),
+        start: header.length,
+        size: about.len(),
+        written: about.modified().ok(),
+    };
+    Ok(TensorRows::of_file(Shape::new(&header.shape), values))
+}
+
+struct Opened {
+    /// At its beginning.
+    file: File,
+    about: Metadata,
+    header: Header,
+}
+
+fn open(path: &Path) -> Result<Opened, DataError> {
+    let failed = |source| DataError::Read { path: path.to_owned(), source };
+    let (mut file, about) = file::open(path)?;
+    let mut start = Vec::new();
+    Read::by_ref(&mut file).take(MAX_HEADER).read_to_end(&mut start).map_err(failed)?;
+    let header = parse_header(&start).map_err(refusal(path))?;
+    file.rewind().map_err(failed)?;
+    Ok(Opened { file, about, header })
+}
+
+fn refusal(path: &Path) -> impl Fn(String) -> DataError + Copy + '_ {
+    |reason| DataError::Array { path: path.to_owned(), reason }
 }
 
 /// Writes a host tensor as `float32` or `uint32`.
@@ -76,6 +113,7 @@ fn write(path: &Path, array: &impl WriteNpyExt) -> Result<(), DataError> {
 struct Header {
     shape: Vec<usize>,
     element: String,
+    layout: Layout,
     length: u64,
 }
 
@@ -106,7 +144,7 @@ fn parse_header(start: &[u8]) -> Result<Header, String> {
         Some(name) => name.clone(),
         None => header.type_descriptor.to_string(),
     };
-    Ok(Header { shape: header.shape, element, length })
+    Ok(Header { shape: header.shape, element, layout: header.layout, length })
 }
 
 fn depth(header: &[u8]) -> usize {
@@ -127,6 +165,12 @@ fn read_as<T: ReadableElement>(
     header: &Header,
 ) -> Result<ArrayD<T>, String> {
     // Checked before anything is allocated: a header may promise any size.
+    check_size::<T>(size, header)?;
+    ArrayD::read_npy(BufReader::new(file)).map_err(|error| error.to_string())
+}
+
+/// Checks that the elements fill the rest of the file.
+fn check_size<T>(size: u64, header: &Header) -> Result<(), String> {
     let shape = Shape::new(&header.shape);
     let width = size_of::<T>() as u64;
     let needed = header.shape.iter().try_fold(width, |all, &extent| all.checked_mul(extent as u64));
@@ -136,7 +180,7 @@ fn read_as<T: ReadableElement>(
             "its header promises shape {shape} of {width} bytes an element, {present} bytes follow"
         ));
     }
-    ArrayD::read_npy(BufReader::new(file)).map_err(|error| error.to_string())
+    Ok(())
 }
 
 fn narrow(array: &ArrayD<f64>) -> Result<ArrayD<f32>, String> {

@@ -13,7 +13,7 @@ use convscope_runtime::Tensor;
 use ndarray::{ArcArray, IxDyn};
 
 use crate::control::Control;
-use crate::source::{ImageSource, check_rows, no_image, row, write_values};
+use crate::source::{ImageSource, check_rows, no_image, write_values};
 use crate::{HostError, Model, arguments, source};
 
 /// How many decoded pictures a data set remembers.
@@ -179,8 +179,8 @@ impl Dataset {
         let mut labels = Vec::with_capacity(images.len());
         for entry in images.entries() {
             let label = match entry {
-                Entry::Tensor { path, tensor, .. } => {
-                    check_rows(&path.display().to_string(), tensor, &shape)?;
+                Entry::Tensor { path, rows, .. } => {
+                    check_rows(&path.display().to_string(), rows.shape(), &shape)?;
                     None
                 }
                 Entry::Picture { label, .. } => {
@@ -295,7 +295,7 @@ impl ImageSource for Dataset {
             Entry::Picture { path, .. } => {
                 write_values(&self.seen(index, path)?.prepared.values, place)
             }
-            Entry::Tensor { row: number, tensor, .. } => write_values(row(tensor, *number)?, place),
+            Entry::Tensor { row, rows, .. } => Ok(rows.write(*row, place)?),
         }
     }
 

@@ -31,18 +31,19 @@ pub(crate) struct TensorImages(Tensor);
 impl TensorImages {
     /// Takes a tensor whose rows fit an input.
     pub(crate) fn new(tensor: Tensor, input: &Shape) -> Result<Self, HostError> {
-        check_rows("a tensor", &tensor, input)?;
+        check_rows("a tensor", tensor.shape(), input)?;
         Ok(Self(tensor))
     }
 }
 
-/// Checks that the rows of a tensor are images for an input; `name` says which tensor it is.
-pub(crate) fn check_rows(name: &str, tensor: &Tensor, input: &Shape) -> Result<(), HostError> {
-    if *tensor.shape() == input.with_batch(tensor.shape().batch()) {
+/// Checks that the rows of a tensor of some shape are images for an input; `name` says which tensor
+/// it is.
+pub(crate) fn check_rows(name: &str, shape: &Shape, input: &Shape) -> Result<(), HostError> {
+    if *shape == input.with_batch(shape.batch()) {
         return Ok(());
     }
     Err(HostError::Images {
-        what: format!("{name} of shape {}", tensor.shape()),
+        what: format!("{name} of shape {shape}"),
         reason: format!("the model takes {input} for one image"),
     })
 }
