@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{KERNEL, Linear, tiles};
+use super::{KERNEL, Linear, Tile, tiles};
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::buffer::{Buffer, Pool};
 use crate::backend::cpu::micro::Target;
@@ -146,11 +146,15 @@ impl Forward<'_> {
         for first in outputs.clone().step_by(band) {
             let band = first..outputs.end.min(first + band);
             for block in 0..self.packed.inputs.div_ceil(TERMS) {
-                for row in band.clone().step_by(ROWS) {
-                    let place = (row - outputs.start) * images.len() * LANES;
-                    // Behind the last row it comes again, and nobody reads the sums.
-                    let rows = std::array::from_fn(|index| (row + index).min(outputs.end - 1));
-                    self.add_rows(block, rows, images.clone(), &mut sums[place..], ahead);
+                // All rows for a tile, which stays in the first cache.
+                for tile in tiles(images.len(), self.tiles.images()) {
+                    for row in band.clone().step_by(ROWS) {
+                        let place = (row - outputs.start) * images.len() * LANES;
+                        // Behind the last row it comes again, and nobody reads the sums.
+                        let rows = std::array::from_fn(|index| (row + index).min(outputs.end - 1));
+                        let sums = &mut sums[place..];
+                        self.add_rows(block, rows, images.clone(), tile, sums, ahead);
+                    }
                 }
             }
         }
@@ -161,6 +165,7 @@ impl Forward<'_> {
         block: usize,
         rows: [usize; ROWS],
         images: Range<usize>,
+        tile: Tile,
         sums: &mut [f32],
         ahead: usize,
     ) {
@@ -176,30 +181,28 @@ impl Forward<'_> {
         }
         let rows = rows.map(|row| row * inputs + term);
         let next = rows.map(|row| row + ahead);
-        for tile in tiles(images.len(), self.tiles.images()) {
-            let mut call = Dots {
-                weights: self.weights,
-                rows,
-                images: &self.packed.values,
-                first: start + (images.start + tile.first) * image_step,
-                image_step,
-                length: whole,
-                sums: &mut *sums,
-                sum: tile.first * LANES,
-                sum_step: images.len() * LANES,
-                next: &next[tile.share(ROWS)],
-            };
-            if whole > 0 {
-                self.tiles.dots(tile.count, &mut call);
-            }
-            if rest > 0 {
-                call.weights = &last;
-                call.rows = std::array::from_fn(|row| row * LANES);
-                call.first += whole;
-                call.length = LANES;
-                call.next = &[];
-                self.tiles.dots(tile.count, &mut call);
-            }
+        let mut call = Dots {
+            weights: self.weights,
+            rows,
+            images: &self.packed.values,
+            first: start + (images.start + tile.first) * image_step,
+            image_step,
+            length: whole,
+            sums,
+            sum: tile.first * LANES,
+            sum_step: images.len() * LANES,
+            next: &next[tile.share(ROWS)],
+        };
+        if whole > 0 {
+            self.tiles.dots(tile.count, &mut call);
+        }
+        if rest > 0 {
+            call.weights = &last;
+            call.rows = std::array::from_fn(|row| row * LANES);
+            call.first += whole;
+            call.length = LANES;
+            call.next = &[];
+            self.tiles.dots(tile.count, &mut call);
         }
     }
 }
