@@ -9,6 +9,7 @@
     reason = "kernels must be inlined into what carries the instruction set"
 )]
 
+mod affine;
 mod average_pooling;
 mod blocked;
 mod broadcast;
@@ -416,7 +417,7 @@ impl Backend for CpuBackend {
 
     fn affine(&self, input: &Tensor, scale: &Tensor, shift: Option<&Tensor>) -> Computed {
         if let Some(blocked) = Blocked::behind(input) {
-            return element_wise::affine(self, blocked, scale, shift);
+            return affine::affine(self, blocked, scale, shift);
         }
         self.plainly("affine", &[input], |plain, operands| plain.affine(operands[0], scale, shift))
     }

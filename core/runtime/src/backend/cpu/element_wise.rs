@@ -6,7 +6,6 @@ use super::CpuBackend;
 use super::blocked::{Blocked, Maps, Operand, clear_lanes};
 use super::broadcast::{Along, Broadcast, spreads};
 use super::buffer::Buffer;
-use super::lanes::cells;
 use super::micro::BLOCK;
 use super::simd::vectorized;
 use super::strips::strips;
@@ -16,7 +15,7 @@ use crate::backend::units::{CHEAP_UNIT, for_each_chunk, for_each_unit};
 use crate::{Binary, Computed, Epilogue, Side, Tensor, Unary};
 
 /// Moving an element costs about as much as so many multiply-adds.
-const MOVED: usize = 8;
+pub(super) const MOVED: usize = 8;
 
 /// Applies a function to every element; see [`Backend::unary`](crate::Backend::unary).
 pub(super) fn unary(backend: &CpuBackend, function: Unary, input: &Blocked) -> Computed {
@@ -262,49 +261,6 @@ fn fill(target: &mut [f32], a: Along<'_>, b: Along<'_>, function: impl Fn(f32, f
             }
         }
     }
-}
-
-/// Scales and shifts every channel; see [`Backend::affine`](crate::Backend::affine).
-pub(super) fn affine(
-    backend: &CpuBackend,
-    input: &Blocked,
-    scale: &Tensor,
-    shift: Option<&Tensor>,
-) -> Computed {
-    const KERNEL: &str = "affine";
-    let maps = input.maps();
-    require(KERNEL, "a scale", scale.shape(), &[maps.channels])?;
-    if let Some(shift) = shift {
-        require(KERNEL, "a shift", shift.shape(), &[maps.channels])?;
-    }
-    let lanes = |values: &[f32]| {
-        let mut lanes = backend.pool.zeros(maps.blocks() * BLOCK);
-        lanes[..maps.channels].copy_from_slice(values);
-        lanes
-    };
-    let scale = lanes(scale.values()?);
-    let shift = shift.map(|shift| shift.values().map(lanes)).transpose()?;
-    let mut output = backend.room(KERNEL, maps)?;
-    let units: Vec<_> = strips(&mut output, maps).collect();
-    for_each_unit(units, maps.len() * MOVED, |strip| {
-        let source = &input.values()[strip.start(maps)..][..strip.values.len()];
-        let scale = &cells(&scale)[strip.block];
-        let shift = shift.as_ref().map(|shift| &cells(shift)[strip.block]);
-        vectorized(
-            backend.isa,
-            #[inline(always)]
-            || {
-                let scale = Along::Lanes(scale);
-                fill(strip.values, Along::Cells(source), scale, |x, scale| x * scale);
-                if let Some(shift) = shift {
-                    for target in strip.values.chunks_exact_mut(BLOCK) {
-                        target.iter_mut().zip(shift).for_each(|(cell, shift)| *cell += shift);
-                    }
-                }
-            },
-        );
-    });
-    Ok(Blocked::new(maps, output).into_tensor())
 }
 
 #[cfg(test)]

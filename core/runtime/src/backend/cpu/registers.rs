@@ -77,6 +77,28 @@ impl<V: Vector, const N: usize> Registers<V, N> {
         }
         block
     }
+
+    /// Writes the columns of a block of rows, each of 16 numbers, the rows `step` apart.
+    ///
+    /// # Panics
+    /// Panics when there are fewer numbers.
+    #[inline(always)]
+    #[expect(clippy::unused_self, reason = "to have it is the promise")]
+    pub(super) fn transpose(self, rows: &[f32], step: usize, columns: &mut [[f32; BLOCK]; BLOCK]) {
+        let rows = &rows[..(BLOCK - 1) * step + BLOCK];
+        for row in (0..BLOCK).step_by(V::LANES) {
+            for column in (0..BLOCK).step_by(V::LANES) {
+                // SAFETY: `self` promises the instruction set; the last number that is read lies
+                // in the last of the rows, the last that is written in the last of the columns.
+                unsafe {
+                    let turned = V::columns(rows.as_ptr().add(row * step + column), step);
+                    for index in 0..V::LANES {
+                        turned[index].store(columns[column + index].as_mut_ptr().add(row));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Sixteen numbers in registers.
@@ -121,6 +143,16 @@ impl<V: Vector, const N: usize> Block<V, N> {
         for lanes in &mut self.0 {
             // SAFETY: see above.
             *lanes = unsafe { lanes.rectify() };
+        }
+        self
+    }
+
+    /// max(self, other), of equal numbers `self`; NaN counts as larger than any number.
+    #[inline(always)]
+    pub(super) fn larger(mut self, other: Self) -> Self {
+        for (a, b) in self.0.iter_mut().zip(other.0) {
+            // SAFETY: see above.
+            *a = unsafe { a.larger(b) };
         }
         self
     }
@@ -189,6 +221,63 @@ mod tests {
             let values = registers.load(self.0);
             let sum = registers.splat(-4.0).multiply_add(spread, values).rectify();
             sum.add(values).where_positive(registers.load(&first)).store(self.1);
+        }
+    }
+
+    /// Takes the larger of two.
+    struct Larger<'a>([&'a [f32; BLOCK]; 2], &'a mut [f32; BLOCK]);
+
+    impl InRegisters for Larger<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<V: Vector, const N: usize>(self, registers: Registers<V, N>) {
+            let [a, b] = self.0.map(|values| registers.load(values));
+            a.larger(b).store(self.1);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_larger_in_every_instruction_set() {
+        let a: [f32; BLOCK] =
+            std::array::from_fn(|lane| if lane % 3 == 0 { f32::NAN } else { 2.0 });
+        let b = std::array::from_fn(|lane| if lane % 4 == 0 { f32::NAN } else { lane as f32 });
+        for isa in Isa::available() {
+            let mut results = [0.0; BLOCK];
+            in_registers(isa, Larger([&a, &b], &mut results));
+            for (lane, result) in results.into_iter().enumerate() {
+                let is_nan = lane % 3 == 0 || lane % 4 == 0;
+                let largest = a[lane].max(b[lane]).to_bits();
+                assert!(if is_nan { result.is_nan() } else { result.to_bits() == largest });
+            }
+        }
+    }
+
+    /// Turns the rows of a wider matrix.
+    struct Turned<'a>(&'a [f32], usize, &'a mut [[f32; BLOCK]; BLOCK]);
+
+    impl InRegisters for Turned<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<V: Vector, const N: usize>(self, registers: Registers<V, N>) {
+            registers.transpose(self.0, self.1, self.2);
+        }
+    }
+
+    #[test]
+    fn rows_become_columns_in_every_instruction_set() {
+        let step = 23;
+        let rows: Vec<f32> = (0..15 * step + BLOCK).map(|number| number as f32).collect();
+        for isa in Isa::available() {
+            let mut columns = [[f32::NAN; BLOCK]; BLOCK];
+            in_registers(isa, Turned(&rows, step, &mut columns));
+            for (column, numbers) in columns.iter().enumerate() {
+                for (row, number) in numbers.iter().enumerate() {
+                    let expected = rows[row * step + column].to_bits();
+                    assert_eq!(number.to_bits(), expected, "{isa}: row {row}, column {column}");
+                }
+            }
         }
     }
 

@@ -93,24 +93,48 @@ pub(super) trait Vector: Copy {
         // SAFETY: the caller has the instruction set.
         unsafe { self.at_least(Self::splat(0.0)) }
     }
+    /// max(self, other), of equal numbers `self`; NaN counts as larger than any number.
+    unsafe fn larger(self, other: Self) -> Self;
     /// In every lane `a` where `self > limit`, else `b`; NaN is not greater.
     unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self;
     /// A bit for every lane, the first lowest, that is set where it is not zero; NaN is not.
     unsafe fn signals(self) -> u32;
+    /// Reads as many rows as there are lanes, `step` numbers apart, and returns their columns in
+    /// the first elements.
+    unsafe fn columns(from: *const f32, step: usize) -> [Self; BLOCK];
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_blendv_ps, _mm256_cmp_ps,
-        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_movemask_ps,
-        _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setzero_ps,
-        _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_mul_ps,
-        _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
+        __m256, __m512, _CMP_GT_OQ, _CMP_NEQ_UQ, _CMP_UNORD_Q, _mm256_add_ps, _mm256_blendv_ps,
+        _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
+        _mm256_movemask_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_permutevar8x32_ps,
+        _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_sub_ps,
+        _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+        _mm512_mask_blend_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
+        _mm512_sub_ps,
     };
 
     use super::{BLOCK, Order, Vector};
+
+    /// Turns the squares of four by four numbers of some rows.
+    macro_rules! squares {
+        ($rows:ident, $count:literal, $shuffle:ident) => {{
+            let mut turned = $rows;
+            for first in (0..$count).step_by(4) {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|index| $rows[first + index]);
+                let (ab, cd) = ($shuffle::<0x44>(a, b), $shuffle::<0x44>(c, d));
+                turned[first] = $shuffle::<0x88>(ab, cd);
+                turned[first + 1] = $shuffle::<0xDD>(ab, cd);
+                let (ab, cd) = ($shuffle::<0xEE>(a, b), $shuffle::<0xEE>(c, d));
+                turned[first + 2] = $shuffle::<0x88>(ab, cd);
+                turned[first + 3] = $shuffle::<0xDD>(ab, cd);
+            }
+            turned
+        }};
+    }
 
     /// Writes one method after the other as a call of an intrinsic.
     macro_rules! vector {
@@ -118,7 +142,9 @@ mod x86 {
          $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $max:ident,
          |$block:ident, $first:ident, $order:ident| $permuted:expr,
          |$x:ident, $limit:ident, $a:ident, $b:ident| $select:expr,
-         |$lanes_of:ident| $signals:expr) => {
+         |$one:ident, $largest:ident| $larger:expr,
+         |$lanes_of:ident| $signals:expr,
+         |$rows:ident| $columns:expr) => {
             // SAFETY of all: the caller has the instruction set and, for load and store, vouches
             // for the address.
             impl Vector for $vector {
@@ -181,6 +207,16 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn larger(self, other: Self) -> Self {
+                    // Where an operand is NaN the instruction returns the second one.
+                    // SAFETY: see above.
+                    unsafe {
+                        let ($one, $largest) = (other, $max(other, self));
+                        $larger
+                    }
+                }
+
+                #[inline(always)]
                 unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self {
                     let ($x, $limit, $a, $b) = (self, limit, a, b);
                     // SAFETY: see above.
@@ -192,6 +228,18 @@ mod x86 {
                     let $lanes_of = self;
                     // SAFETY: see above.
                     unsafe { $signals }
+                }
+
+                #[inline(always)]
+                unsafe fn columns(from: *const f32, step: usize) -> [Self; BLOCK] {
+                    // SAFETY: see above.
+                    unsafe {
+                        let mut $rows = [Self::splat(0.0); BLOCK];
+                        for (index, row) in $rows[..Self::LANES].iter_mut().enumerate() {
+                            *row = $load(from.add(index * step));
+                        }
+                        $columns
+                    }
                 }
             }
         };
@@ -213,7 +261,29 @@ mod x86 {
             _mm512_loadu_ps(block)
         ),
         |x, limit, a, b| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, limit), b, a),
-        |x| u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps()))
+        |x, largest| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), largest, x),
+        |x| u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps())),
+        |rows| {
+            // Squares of four within quarters, then the quarters among each other.
+            let rows = squares!(rows, 16, _mm512_shuffle_ps);
+            let mut halves = rows;
+            for place in 0..4 {
+                let [a, b, c, d] = [0, 4, 8, 12].map(|quarter| rows[quarter + place]);
+                halves[place] = _mm512_shuffle_f32x4::<0x88>(a, b);
+                halves[place + 4] = _mm512_shuffle_f32x4::<0xDD>(a, b);
+                halves[place + 8] = _mm512_shuffle_f32x4::<0x88>(c, d);
+                halves[place + 12] = _mm512_shuffle_f32x4::<0xDD>(c, d);
+            }
+            let mut columns = rows;
+            for place in 0..4 {
+                let [a, b, c, d] = [0, 4, 8, 12].map(|quarter| halves[quarter + place]);
+                columns[place] = _mm512_shuffle_f32x4::<0x88>(a, c);
+                columns[place + 4] = _mm512_shuffle_f32x4::<0x88>(b, d);
+                columns[place + 8] = _mm512_shuffle_f32x4::<0xDD>(a, c);
+                columns[place + 12] = _mm512_shuffle_f32x4::<0xDD>(b, d);
+            }
+            columns
+        }
     );
 
     vector!(
@@ -233,8 +303,19 @@ mod x86 {
             _mm256_loadu_si256(order)
         ),
         |x, limit, a, b| _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_GT_OQ>(x, limit)),
+        |x, largest| _mm256_blendv_ps(largest, x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)),
         |x| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps()))
-            .cast_unsigned()
+            .cast_unsigned(),
+        |rows| {
+            let rows = squares!(rows, 8, _mm256_shuffle_ps);
+            let mut columns = rows;
+            for place in 0..4 {
+                let (a, b) = (rows[place], rows[place + 4]);
+                columns[place] = _mm256_permute2f128_ps::<0x20>(a, b);
+                columns[place + 4] = _mm256_permute2f128_ps::<0x31>(a, b);
+            }
+            columns
+        }
     );
 }
 
@@ -318,6 +399,11 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn larger(self, other: Self) -> Self {
+        self.zip(other, |x, y| if y > x || y.is_nan() { y } else { x })
+    }
+
+    #[inline(always)]
     unsafe fn if_greater(self, limit: Self, a: Self, b: Self) -> Self {
         let mut lanes = b.0;
         for (index, lane) in lanes.iter_mut().enumerate() {
@@ -332,5 +418,12 @@ impl Vector for Portable {
     unsafe fn signals(self) -> u32 {
         let bits = self.0.iter().rev();
         bits.fold(0, |bits, &x| bits << 1 | u32::from(x != 0.0))
+    }
+
+    #[inline(always)]
+    unsafe fn columns(from: *const f32, step: usize) -> [Self; BLOCK] {
+        // SAFETY: the caller vouches for the addresses.
+        let rows = [0, 1, 2, 3].map(|row| unsafe { Self::load(from.add(row * step)) });
+        std::array::from_fn(|column| Self(rows.map(|row| row.0[column % 4])))
     }
 }

@@ -4,9 +4,10 @@ use super::row_of;
 use super::spans::{Area, Span, of_map, spans};
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::{Blocked, Maps};
-use crate::backend::cpu::lanes::{cells, cells_mut};
+use crate::backend::cpu::lanes::{Lanes, cells, cells_mut};
 use crate::backend::cpu::micro::BLOCK;
-use crate::backend::cpu::simd::vectorized;
+use crate::backend::cpu::registers::{InRegisters, Registers, in_registers};
+use crate::backend::cpu::simd::{Vector, vectorized};
 use crate::backend::units::for_each_chunk;
 use crate::{Computed, Region, Regions};
 
@@ -127,33 +128,36 @@ pub(super) fn rectified(
     let mut result = backend.room("rectified", maps)?;
     let shared = of_map(regions);
     for_each_chunk(&mut result, maps.plane(), |block, plane| {
-        let (clean, changed) = (cells(clean.plane(0, block)), cells(changed.plane(0, block)));
+        let [clean, changed] = [clean, changed].map(|maps| cells(maps.plane(0, block)));
         let plane = cells_mut(plane);
-        vectorized(
-            backend.isa,
-            #[inline(always)]
-            || {
-                for span in &shared {
-                    let clean = &clean[span.from..][..span.cells];
-                    let changed = &changed[span.to..][..span.cells];
-                    let results = &mut plane[span.to..][..span.cells];
-                    for ((result, clean), delta) in results.iter_mut().zip(clean).zip(changed) {
-                        for lane in 0..BLOCK {
-                            let before = rectify(clean[lane]);
-                            result[lane] = rectify(clean[lane] + delta[lane]) - before;
-                        }
-                    }
-                }
-            },
-        );
+        in_registers(backend.isa, Rectify { clean, changed, spans: &shared, plane });
     });
     Ok(Blocked::new(maps, result).into_tensor())
 }
 
-/// max(x, 0) that keeps NaN.
-#[inline(always)]
-fn rectify(value: f32) -> f32 {
-    if value <= 0.0 { 0.0 } else { value }
+struct Rectify<'a> {
+    clean: &'a [Lanes],
+    changed: &'a [Lanes],
+    spans: &'a [Span],
+    plane: &'a mut [Lanes],
+}
+
+impl InRegisters for Rectify<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
+        for span in self.spans {
+            let clean = &self.clean[span.from..][..span.cells];
+            let changed = &self.changed[span.to..][..span.cells];
+            let results = &mut self.plane[span.to..][..span.cells];
+            for ((result, clean), delta) in results.iter_mut().zip(clean).zip(changed) {
+                let clean = r.load(clean);
+                let after = clean.add(r.load(delta)).rectify();
+                after.sub(clean.rectify()).store(result);
+            }
+        }
+    }
 }
 
 /// Adds the changes of every case up.

@@ -7,7 +7,8 @@ use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::Blocked;
 use crate::backend::cpu::buffer::Buffer;
 use crate::backend::cpu::micro::{BLOCK, Call, Kernel, Segment, Start, Target};
-use crate::backend::cpu::simd::vectorized;
+use crate::backend::cpu::registers::{InRegisters, Registers, in_registers};
+use crate::backend::cpu::simd::Vector;
 use crate::backend::cpu::tasks::for_each_task;
 use crate::backend::operand::zeros;
 use crate::{Computed, Regions, Shape, Tensor};
@@ -113,7 +114,8 @@ pub(super) fn linear(
     for_each_task(outputs.div_ceil(lanes), 1, work, |strip, _| {
         let some = strip * lanes..outputs.min((strip + 1) * lanes);
         let rows = &weights[some.start * inputs..some.end * inputs];
-        let packed = packed(backend, rows, [channels, gathered.blocks], inputs, some.len());
+        let rows = Rows { weights: rows, channels, inputs, outputs: some.len() };
+        let packed = Packed::new(backend, rows, gathered.blocks);
         let mut sums = backend.pool.take(gathered.cases * some.len().next_multiple_of(BLOCK));
         multiply(backend, kernel, &gathered, &packed, some.len().div_ceil(BLOCK), &mut sums);
         let width = some.len().next_multiple_of(BLOCK);
@@ -125,40 +127,80 @@ pub(super) fn linear(
     Some(Tensor::new(shape, result))
 }
 
-/// Lays the weights of some outputs out cell by cell: `[cell][input lane][output lane]`.
-fn packed(
-    backend: &CpuBackend,
-    rows: &[f32],
-    [channels, blocks]: [usize; 2],
+/// Weights of some outputs, laid out cell by cell.
+struct Packed {
+    /// `[cell][input lane][output lane]`.
+    values: Buffer,
+    /// Numbers from cell to cell.
+    step: usize,
+}
+
+impl Packed {
+    fn new(backend: &CpuBackend, weights: Rows<'_>, blocks: usize) -> Self {
+        let (lanes, width) = (blocks * BLOCK, weights.outputs.next_multiple_of(BLOCK));
+        // A line more than there are numbers: cells a power of two apart would share few places in
+        // the caches.
+        let step = lanes * width + BLOCK;
+        let cells = weights.inputs / weights.channels.max(1);
+        let mut values = backend.pool.take(cells * step);
+        if weights.channels < lanes {
+            values.fill(0.0);
+        }
+        in_registers(backend.isa, Pack { weights, width, step, packed: &mut values });
+        Self { values, step }
+    }
+}
+
+/// Rows of weights, each `[channel][cell]`.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    weights: &'a [f32],
+    channels: usize,
     inputs: usize,
     outputs: usize,
-) -> Buffer {
-    let (cells, width) = (inputs / channels.max(1), outputs.next_multiple_of(BLOCK));
-    let lanes = blocks * BLOCK;
-    let mut packed = backend.pool.take(cells * lanes * width);
-    if channels < lanes {
-        packed.fill(0.0);
-    }
-    // The cells of one channel at a time: they fit into the first cache.
-    let mut turned = vec![0.0; cells * width];
-    vectorized(
-        backend.isa,
-        #[inline(always)]
-        || {
-            for channel in 0..channels {
-                for (output, row) in rows.chunks_exact(inputs).enumerate() {
-                    let row = &row[channel * cells..][..cells];
-                    for (to, &weight) in turned[output..].iter_mut().step_by(width).zip(row) {
-                        *to = weight;
+}
+
+struct Pack<'a, 'b> {
+    weights: Rows<'a>,
+    width: usize,
+    step: usize,
+    packed: &'b mut [f32],
+}
+
+impl InRegisters for Pack<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
+        let Rows { weights, channels, inputs, outputs } = self.weights;
+        let cells = inputs / channels;
+        let mut columns = [[0.0; BLOCK]; BLOCK];
+        for output in (0..outputs).step_by(BLOCK) {
+            let rows = BLOCK.min(outputs - output);
+            let (mut channel, mut cell) = (0, 0);
+            for input in (0..inputs).step_by(BLOCK) {
+                let count = BLOCK.min(inputs - input);
+                let from = &weights[output * inputs + input..];
+                if [rows, count] == [BLOCK; 2] {
+                    r.transpose(from, inputs, &mut columns);
+                } else {
+                    for (index, column) in columns[..count].iter_mut().enumerate() {
+                        for (row, weight) in column.iter_mut().enumerate() {
+                            *weight = if row < rows { from[row * inputs + index] } else { 0.0 };
+                        }
                     }
                 }
-                for (cell, from) in turned.chunks_exact(width).enumerate() {
-                    packed[(cell * lanes + channel) * width..][..width].copy_from_slice(from);
+                for column in &columns[..count] {
+                    let place = cell * self.step + channel * self.width + output;
+                    r.load(column).store(&mut self.packed[place..]);
+                    cell += 1;
+                    if cell == cells {
+                        (channel, cell) = (channel + 1, 0);
+                    }
                 }
             }
-        },
-    );
-    packed
+        }
+    }
 }
 
 /// Adds up the products of all cells for every case.
@@ -166,16 +208,16 @@ fn multiply(
     backend: &CpuBackend,
     kernel: Kernel,
     gathered: &Gathered,
-    weights: &[f32],
+    weights: &Packed,
     blocks: usize,
     sums: &mut [f32],
 ) {
     let width = blocks * BLOCK;
-    let per_cell = gathered.blocks * BLOCK * width;
     let mut products = backend.pool.take(gathered.cases * width);
     sums.fill(0.0);
     for (cell, cases) in gathered.cells.iter().enumerate().filter(|(_, cases)| !cases.is_empty()) {
-        let (weights, count) = (&weights[cell * per_cell..][..per_cell], cases.len());
+        let (weights, count) =
+            (&weights.values[cell * weights.step..][..weights.step], cases.len());
         let row = count * BLOCK;
         for first in (0..gathered.blocks).step_by(SEGMENTS) {
             let inputs = first..(first + SEGMENTS).min(gathered.blocks);

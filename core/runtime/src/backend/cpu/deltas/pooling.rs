@@ -5,11 +5,12 @@ use super::spans::{Area, Span, spans};
 use crate::backend::axis::Axis;
 use crate::backend::cpu::CpuBackend;
 use crate::backend::cpu::blocked::Blocked;
-use crate::backend::cpu::lanes::{Lanes, cells, cells_mut, chosen, masks};
+use crate::backend::cpu::lanes::{Lanes, cells, cells_mut};
 use crate::backend::cpu::micro::BLOCK;
-use crate::backend::cpu::simd::vectorized;
+use crate::backend::cpu::registers::{InRegisters, Registers, in_registers};
+use crate::backend::cpu::simd::Vector;
 use crate::backend::units::for_each_chunk;
-use crate::{Computed, Divisor, Regions, Window};
+use crate::{Computed, Divisor, Region, Regions, Window};
 
 /// Takes maxima of changed windows, minus the clean ones.
 pub(super) fn max_pooled(
@@ -28,57 +29,71 @@ pub(super) fn max_pooled(
         Err(error) => return Some(Err(error)),
     };
     for_each_chunk(&mut result, maps.plane(), |block, plane| {
-        vectorized(
-            backend.isa,
-            #[inline(always)]
-            || {
-                let (clean, changed) =
-                    (cells(clean.plane(0, block)), cells(changed.plane(0, block)));
-                let (pooled, plane) = (cells(pooled.plane(0, block)), cells_mut(plane));
-                let mut tile: Vec<Lanes> = Vec::new();
-                for ((start, place), (to, out)) in regions.each().zip(output.each()) {
-                    // What the windows see, as it is now.
-                    let seen = window.seen_by(out).clipped(size);
-                    tile.clear();
-                    tile.resize(seen.height * seen.width, [0.0; BLOCK]);
-                    let area = Area::alone(0, seen);
-                    for Span { from, to, cells } in spans(Area::whole(size), area) {
-                        tile[to..][..cells].copy_from_slice(&clean[from..][..cells]);
-                    }
-                    for Span { from, to, cells } in spans(Area::alone(start, place), area) {
-                        for (value, delta) in
-                            tile[to..][..cells].iter_mut().zip(&changed[from..][..cells])
-                        {
-                            for lane in 0..BLOCK {
-                                value[lane] += delta[lane];
-                            }
-                        }
-                    }
-                    let before = Area::whole(output.size());
-                    for Span { from, to, cells } in spans(before, Area::alone(to, out)) {
-                        plane[to..][..cells].copy_from_slice(&pooled[from..][..cells]);
-                    }
-                    for y in 0..out.height {
-                        let down = Run::of(&axes[0], out.top, y, seen.top, seen.height);
-                        for x in 0..out.width {
-                            let right = Run::of(&axes[1], out.left, x, seen.left, seen.width);
-                            let before = &mut plane[to + y * out.width + x];
-                            let mut best = tile[down.first * seen.width + right.first];
-                            for row in down.cells() {
-                                for column in right.cells() {
-                                    best = larger(best, &tile[row * seen.width + column]);
-                                }
-                            }
-                            for lane in 0..BLOCK {
-                                before[lane] = best[lane] - before[lane];
-                            }
-                        }
-                    }
-                }
-            },
-        );
+        let [clean, pooled, changed] =
+            [clean, pooled, changed].map(|maps| cells(maps.plane(0, block)));
+        let places = regions.each().zip(output.each()).map(<[(usize, Region); 2]>::from);
+        let sizes = [size, output.size()];
+        let plane = cells_mut(plane);
+        let pool = MaxPool { window, axes: &axes, sizes, clean, pooled, changed, places, plane };
+        in_registers(backend.isa, pool);
     });
     Some(Ok(Blocked::new(maps, result).into_tensor()))
+}
+
+/// The maxima of one block of channels.
+struct MaxPool<'a, P> {
+    window: &'a Window,
+    axes: &'a [Axis; 2],
+    /// Of the map and of what is pooled from it.
+    sizes: [[usize; 2]; 2],
+    clean: &'a [Lanes],
+    pooled: &'a [Lanes],
+    changed: &'a [Lanes],
+    /// For each case the cells that changed and those to compute, and where they are stored.
+    places: P,
+    plane: &'a mut [Lanes],
+}
+
+impl<P: Iterator<Item = [(usize, Region); 2]>> InRegisters for MaxPool<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
+        let Self { window, axes, sizes: [size, pooled_size], clean, pooled, changed, .. } = self;
+        let mut tile: Vec<Lanes> = Vec::new();
+        for [(start, place), (to, out)] in self.places {
+            // What the windows see, as it is now.
+            let seen = window.seen_by(out).clipped(size);
+            tile.clear();
+            tile.resize(seen.height * seen.width, [0.0; BLOCK]);
+            let area = Area::alone(0, seen);
+            for Span { from, to, cells } in spans(Area::whole(size), area) {
+                tile[to..][..cells].copy_from_slice(&clean[from..][..cells]);
+            }
+            for Span { from, to, cells } in spans(Area::alone(start, place), area) {
+                for (value, delta) in tile[to..][..cells].iter_mut().zip(&changed[from..][..cells])
+                {
+                    r.load(value).add(r.load(delta)).store(value);
+                }
+            }
+            for y in 0..out.height {
+                let down = Run::of(&axes[0], out.top, y, seen.top, seen.height);
+                let row = (out.top.cast_unsigned() + y) * pooled_size[1];
+                let before = &pooled[row + out.left.cast_unsigned()..][..out.width];
+                let results = &mut self.plane[to + y * out.width..][..out.width];
+                for (x, (result, before)) in results.iter_mut().zip(before).enumerate() {
+                    let right = Run::of(&axes[1], out.left, x, seen.left, seen.width);
+                    let mut best = r.load(&tile[down.first * seen.width + right.first]);
+                    for row in down.cells() {
+                        for column in right.cells() {
+                            best = best.larger(r.load(&tile[row * seen.width + column]));
+                        }
+                    }
+                    best.sub(r.load(before)).store(result);
+                }
+            }
+        }
+    }
 }
 
 /// Averages windows of changes.
@@ -98,48 +113,50 @@ pub(super) fn average_pooled(
         Err(error) => return Some(Err(error)),
     };
     for_each_chunk(&mut result, maps.plane(), |block, plane| {
-        vectorized(
-            backend.isa,
-            #[inline(always)]
-            || {
-                let (changed, plane) = (cells(changed.plane(0, block)), cells_mut(plane));
-                for ((start, place), (to, out)) in regions.each().zip(output.each()) {
-                    let changed = &changed[start..][..place.height * place.width];
-                    for y in 0..out.height {
-                        let down = Run::of(&axes[0], out.top, y, place.top, place.height);
-                        for x in 0..out.width {
-                            let right = Run::of(&axes[1], out.left, x, place.left, place.width);
-                            let mut sum = [0.0; BLOCK];
-                            for row in down.cells() {
-                                for column in right.cells() {
-                                    let delta = &changed[row * place.width + column];
-                                    for lane in 0..BLOCK {
-                                        sum[lane] += delta[lane];
-                                    }
-                                }
-                            }
-                            let [row, column] = [out.top, out.left].map(isize::cast_unsigned);
-                            let share = 1.0 / (divisors[0][row + y] * divisors[1][column + x]);
-                            for lane in 0..BLOCK {
-                                plane[to + y * out.width + x][lane] = sum[lane] * share;
-                            }
-                        }
-                    }
-                }
-            },
-        );
+        let (changed, plane) = (cells(changed.plane(0, block)), cells_mut(plane));
+        let places = regions.each().zip(output.each()).map(<[(usize, Region); 2]>::from);
+        let pool = AveragePool { axes: &axes, divisors: &divisors, changed, places, plane };
+        in_registers(backend.isa, pool);
     });
     Some(Ok(Blocked::new(maps, result).into_tensor()))
 }
 
-/// The larger of two numbers in each lane. NaN counts as larger than any number.
-#[inline(always)]
-fn larger(best: Lanes, values: &Lanes) -> Lanes {
-    let stays = masks(
-        #[inline(always)]
-        |lane| (values[lane] <= best[lane]) | best[lane].is_nan(),
-    );
-    chosen(stays, best, *values)
+/// The averages of one block of channels.
+struct AveragePool<'a, P> {
+    axes: &'a [Axis; 2],
+    divisors: &'a [Vec<f32>; 2],
+    changed: &'a [Lanes],
+    /// As in [`MaxPool`].
+    places: P,
+    plane: &'a mut [Lanes],
+}
+
+impl<P: Iterator<Item = [(usize, Region); 2]>> InRegisters for AveragePool<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
+        let Self { axes, divisors, .. } = self;
+        for [(start, place), (to, out)] in self.places {
+            let changed = &self.changed[start..][..place.height * place.width];
+            let [row, column] = [out.top, out.left].map(isize::cast_unsigned);
+            for y in 0..out.height {
+                let down = Run::of(&axes[0], out.top, y, place.top, place.height);
+                let results = &mut self.plane[to + y * out.width..][..out.width];
+                for (x, result) in results.iter_mut().enumerate() {
+                    let right = Run::of(&axes[1], out.left, x, place.left, place.width);
+                    let mut sum = r.splat(0.0);
+                    for row in down.cells() {
+                        for column in right.cells() {
+                            sum = sum.add(r.load(&changed[row * place.width + column]));
+                        }
+                    }
+                    let share = 1.0 / (divisors[0][row + y] * divisors[1][column + x]);
+                    sum.mul(r.splat(share)).store(result);
+                }
+            }
+        }
+    }
 }
 
 /// The cells of a rectangle that one output sees along an axis.
