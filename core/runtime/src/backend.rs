@@ -75,6 +75,10 @@ pub trait Backend: Debug + Send + Sync {
         None
     }
 
+    /// Frees memory that only waits to be used again, when something else comes than what it was
+    /// used for; by default there is none.
+    fn free_idle(&self) {}
+
     /// Returns the kernels of incremental inference; by default those of the host.
     fn deltas(&self) -> &dyn DeltaKernels {
         &HostDeltas

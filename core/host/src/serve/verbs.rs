@@ -95,7 +95,10 @@ impl Run<'_> {
         };
         let outcome = self.handles.pass(|memory| {
             let engine = Engine { network: model.network(), memory, ..self.engine };
-            verb(&engine, &mut deliver)
+            let outcome = verb(&engine, &mut deliver);
+            // The next verb is another work, whose memory would come on top.
+            engine.backend.free_idle();
+            outcome
         });
         match stopped {
             Some(status) => Err(Fault::Stopped(status)),

@@ -162,6 +162,11 @@ impl Backend for CpuBackend {
         Filters::place(filters)
     }
 
+    fn free_idle(&self) {
+        self.pool.clear();
+        self.bytes.clear();
+    }
+
     fn keep_awake(&self) -> Option<Awake> {
         Awake::of_pool()
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes in a cache line.
 const LINE: usize = 64;
 /// Bytes of idle memory that a pool keeps at most.
-const IDLE: usize = 64 << 20;
+const IDLE: usize = 256 << 20;
 
 /// Memory that was used and waits to be used again. Fresh memory costs a page fault every 4 KiB,
 /// which takes as long as some kernels.
@@ -50,6 +50,11 @@ impl Pool {
 }
 
 impl<T> Pool<T> {
+    /// Frees what is idle.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn give_back(&self, values: Vec<T>) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(values);
@@ -139,5 +144,8 @@ mod tests {
         let idle = pool.0.lock().unwrap();
         let bytes: usize = idle.iter().map(|values| values.len() * size_of::<f32>()).sum();
         assert!(bytes <= IDLE && !idle.is_empty());
+        drop(idle);
+        pool.clear();
+        assert!(pool.0.lock().unwrap().is_empty());
     }
 }
