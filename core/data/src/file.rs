@@ -17,6 +17,9 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), DataError> {
     let file = File::open(path).map_err(failed)?;
     // Another file may have this name by now.
     let about = file.metadata().map_err(failed)?;
+    if !about.is_file() {
+        return Err(DataError::NotAFile { path: path.to_owned() });
+    }
     Ok((file, about))
 }
 

@@ -9,7 +9,7 @@ use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use ndarray_npy::npy::header::{self, Layout};
 use ndarray_npy::{ReadNpyExt, ReadableElement, WriteNpyError, WriteNpyExt};
 
-use crate::rows::{TensorRows, Values};
+use crate::rows::{TensorRows, Values, Version};
 use crate::{DataError, file};
 
 /// The longest header that is read. Real ones have 128 bytes.
@@ -25,7 +25,8 @@ const MAX_DEPTH: usize = 8;
 /// elements, or numbers that are too large for `float32`.
 pub fn read_npy(path: &Path) -> Result<Tensor, DataError> {
     let Opened { file, about, header } = open(path)?;
-    let (refuse, size) = (refusal(path), about.len());
+    let size = about.len();
+    let refuse = |reason: String| DataError::Array { path: path.to_owned(), reason };
     let array = match header.element.as_str() {
         "<f4" | ">f4" => read_as::<f32>(file, size, &header).map_err(refuse)?,
         "<f8" | ">f8" => {
@@ -41,8 +42,8 @@ pub fn read_npy(path: &Path) -> Result<Tensor, DataError> {
     Ok(Tensor::from(array))
 }
 
-/// Finds the rows of an array that [`read_npy`] reads. Those of single precision stay in the file
-/// until they are needed.
+/// Finds the rows of an array that [`read_npy`] reads. Little-endian values of single precision in C
+/// order stay in the file until they are needed.
 ///
 /// # Errors
 /// As [`read_npy`].
@@ -51,13 +52,10 @@ pub(crate) fn read_rows(path: &Path) -> Result<TensorRows, DataError> {
     if header.element != "<f4" || header.layout != Layout::Standard {
         return TensorRows::of_tensor(&read_npy(path)?);
     }
-    check_size::<f32>(about.len(), &header).map_err(refusal(path))?;
-    let values = Values {
-        path: path.to_owned(),
-        start: header.length,
-        size: about.len(),
-        written: about.modified().ok(),
-    };
+    let refuse = |reason: String| DataError::Array { path: path.to_owned(), reason };
+    check_size::<f32>(about.len(), &header).map_err(refuse)?;
+    let (path, start, version) = (path.to_owned(), header.length, Version::of(&about));
+    let values = Values { path, start, version };
     Ok(TensorRows::of_file(Shape::new(&header.shape), values))
 }
 
@@ -73,13 +71,10 @@ fn open(path: &Path) -> Result<Opened, DataError> {
     let (mut file, about) = file::open(path)?;
     let mut start = Vec::new();
     Read::by_ref(&mut file).take(MAX_HEADER).read_to_end(&mut start).map_err(failed)?;
-    let header = parse_header(&start).map_err(refusal(path))?;
+    let refuse = |reason: String| DataError::Array { path: path.to_owned(), reason };
+    let header = parse_header(&start).map_err(refuse)?;
     file.rewind().map_err(failed)?;
     Ok(Opened { file, about, header })
-}
-
-fn refusal(path: &Path) -> impl Fn(String) -> DataError + Copy + '_ {
-    |reason| DataError::Array { path: path.to_owned(), reason }
 }
 
 /// Writes a host tensor as `float32` or `uint32`.

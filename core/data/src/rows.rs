@@ -1,7 +1,7 @@
 //! The pictures of a tensor: in memory, or in a file of which each is read when it is needed.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -27,16 +27,28 @@ enum Place {
 }
 
 /// Little-endian single-precision values in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Values {
     /// The file.
     pub(crate) path: PathBuf,
     /// Where the first value begins.
     pub(crate) start: u64,
-    /// Bytes in the file.
-    pub(crate) size: u64,
+    /// Which version of the file it was.
+    pub(crate) version: Version,
+}
+
+/// What tells a file from the same one after it was written to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    bytes: u64,
     /// When it was last written, where the system knows.
-    pub(crate) written: Option<SystemTime>,
+    written: Option<SystemTime>,
+}
+
+impl Version {
+    pub(crate) fn of(file: &Metadata) -> Self {
+        Self { bytes: file.len(), written: file.modified().ok() }
+    }
 }
 
 impl TensorRows {
@@ -65,8 +77,7 @@ impl TensorRows {
     /// Fails when there is no such row, when it does not fill the place, and when the file cannot
     /// be read or is another than it was.
     pub fn write(&self, row: usize, place: &mut [f32]) -> Result<(), DataError> {
-        let shape = self.row_shape(row);
-        let count = shape.volume();
+        let count = self.row_shape(row)?.volume();
         if place.len() != count {
             let shape = Shape::from([place.len()]);
             return Err(BackendError::WrongCount { shape, count }.into());
@@ -83,9 +94,9 @@ impl TensorRows {
     /// Hashes the values of a row with their shape, as [`ContentHash::of_tensor`] does.
     ///
     /// # Errors
-    /// Fails when the file cannot be read or is another than it was.
+    /// Fails when there is no such row, and when the file cannot be read or is another than it was.
     pub fn hash(&self, row: usize) -> Result<ContentHash, DataError> {
-        let shape = self.row_shape(row);
+        let shape = self.row_shape(row)?;
         match &self.place {
             Place::Memory(tensor) => {
                 let values = tensor.row(row)?.unwrap_or_default();
@@ -97,9 +108,13 @@ impl TensorRows {
         }
     }
 
-    /// Returns the shape of a row by itself; one without values where there is no such row.
-    fn row_shape(&self, row: usize) -> Shape {
-        self.shape.with_batch(usize::from(row < self.shape.batch()))
+    /// Returns the shape of a row by itself.
+    fn row_shape(&self, row: usize) -> Result<Shape, DataError> {
+        if row < self.shape.batch() {
+            return Ok(self.shape.with_batch(1));
+        }
+        let (kernel, expected) = ("row", format!("more than {row} pictures"));
+        Err(BackendError::Incompatible { kernel, expected, actual: self.shape.clone() }.into())
     }
 }
 
@@ -109,26 +124,32 @@ impl Values {
         &self,
         row: usize,
         count: usize,
-        function: impl FnOnce(&mut std::io::Take<File>) -> std::io::Result<T>,
+        function: impl FnOnce(&mut Take<File>) -> io::Result<T>,
     ) -> Result<T, DataError> {
         let failed = |source| DataError::Read { path: self.path.clone(), source };
+        let changed = || DataError::Changed { path: self.path.clone() };
         let (mut file, about) = file::open(&self.path)?;
-        if about.len() != self.size || about.modified().ok() != self.written {
-            return Err(DataError::Changed { path: self.path.clone() });
+        if Version::of(&about) != self.version {
+            return Err(changed());
         }
         let bytes = count as u64 * size_of::<f32>() as u64;
         file.seek(SeekFrom::Start(self.start + row as u64 * bytes)).map_err(failed)?;
         let mut row = file.take(bytes);
-        let result = function(&mut row).map_err(failed)?;
-        if row.limit() > 0 {
+        let result = function(&mut row).map_err(|source| match source.kind() {
             // It was cut off after it had been opened.
-            return Err(DataError::Changed { path: self.path.clone() });
+            ErrorKind::UnexpectedEof => changed(),
+            _ => failed(source),
+        })?;
+        // Somebody may have written to it while it was read.
+        let about = row.get_ref().metadata().map_err(failed)?;
+        if row.limit() > 0 || Version::of(&about) != self.version {
+            return Err(changed());
         }
         Ok(result)
     }
 }
 
-fn read_values(file: &mut impl Read, place: &mut [f32]) -> std::io::Result<()> {
+fn read_values(file: &mut impl Read, place: &mut [f32]) -> io::Result<()> {
     let mut block = vec![0; BLOCK.min(size_of_val(place))];
     for values in place.chunks_mut(BLOCK / size_of::<f32>()) {
         let bytes = &mut block[..size_of_val(values)];
@@ -194,7 +215,9 @@ mod tests {
         let tensor = tensor([2, 1, 2, 3]);
         let (_folder, path) = file(&tensor);
         for rows in [read_rows(&path).unwrap(), TensorRows::of_tensor(&tensor).unwrap()] {
-            assert_eq!(row_of(&rows, 2).unwrap_err(), "shape [6] needs 6 values, got 0");
+            let expected = "row: expected more than 2 pictures, got shape [2, 1, 2, 3]";
+            assert_eq!(row_of(&rows, 2).unwrap_err(), expected);
+            assert_eq!(rows.hash(2).unwrap_err().to_string(), expected);
             let error = rows.write(0, &mut [0.0; 5]).unwrap_err();
             assert_eq!(error.to_string(), "shape [5] needs 5 values, got 6");
         }

@@ -67,6 +67,29 @@ fn other_elements_and_orders_become_row_major_floats() {
 }
 
 #[test]
+fn rows_of_other_elements_and_orders_are_those_of_the_array() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    let singles = |bytes: fn(f32) -> [u8; 4]| (0..12_u8).flat_map(move |i| bytes(i.into()));
+    let doubles = (0..12_u8).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+    for (descr, order, values) in [
+        ("'<f4'", "False", singles(f32::to_le_bytes).collect::<Vec<u8>>()),
+        ("'<f4'", "True", singles(f32::to_le_bytes).collect()),
+        ("'>f4'", "False", singles(f32::to_be_bytes).collect()),
+        ("'<f8'", "True", doubles),
+        ("'|u1'", "False", (0..12).collect()),
+    ] {
+        fs::write(&path, file(descr, order, "(2, 1, 2, 3)", &values)).unwrap();
+        let (rows, array) = (read_rows(&path).unwrap(), read_npy(&path).unwrap());
+        for row in 0..2 {
+            let mut place = [f32::NAN; 6];
+            rows.write(row, &mut place).unwrap();
+            assert_eq!(place, *array.row(row).unwrap().unwrap(), "{descr} {order} {row}");
+        }
+    }
+}
+
+#[test]
 fn other_types_of_elements_are_refused_by_name() {
     assert_eq!(
         refused(&file("'<i8'", "False", "(1,)", &[0; 8])),

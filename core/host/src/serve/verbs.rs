@@ -96,7 +96,7 @@ impl Run<'_> {
         let outcome = self.handles.pass(|memory| {
             let engine = Engine { network: model.network(), memory, ..self.engine };
             let outcome = verb(&engine, &mut deliver);
-            // The next verb is another work, whose memory would come on top.
+            // What comes next may be other work, whose memory would come on top.
             engine.backend.free_idle();
             outcome
         });

@@ -97,8 +97,7 @@ impl CpuBackend {
         Self::with_isa(Isa::best())
     }
 
-    /// Makes the backend for an instruction set; for the best one that this processor has, where it
-    /// lacks that.
+    /// Makes the backend for an instruction set, or for the best that this processor has.
     pub fn with_isa(isa: Isa) -> Self {
         Self {
             isa: isa.min(Isa::best()),
@@ -128,9 +127,8 @@ impl CpuBackend {
 
     /// Lends room for a result.
     fn room(&self, kernel: &'static str, maps: Maps) -> Computed<Buffer> {
-        let length = [maps.batch, maps.blocks(), maps.height, maps.width, micro::BLOCK]
-            .into_iter()
-            .try_fold(1_usize, usize::checked_mul);
+        let extents = [maps.batch, maps.blocks(), maps.height, maps.width, micro::BLOCK];
+        let length = extents.into_iter().try_fold(1_usize, usize::checked_mul);
         match length {
             Some(length) if length < isize::MAX as usize / size_of::<f32>() - 64 => {
                 Ok(self.pool.take(length))

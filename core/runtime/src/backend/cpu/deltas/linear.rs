@@ -173,7 +173,7 @@ impl InRegisters for Pack<'_, '_> {
     #[inline(always)]
     fn run<V: Vector, const N: usize>(self, r: Registers<V, N>) {
         let Rows { weights, channels, inputs, outputs } = self.weights;
-        let cells = inputs / channels;
+        let cells = inputs / channels.max(1);
         let mut columns = [[0.0; BLOCK]; BLOCK];
         for output in (0..outputs).step_by(BLOCK) {
             let rows = BLOCK.min(outputs - output);
