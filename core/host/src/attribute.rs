@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use convscope_protocol::attribute::{Amount, Start};
 use convscope_protocol::{self as protocol, Values};
-use convscope_runtime::network::{Extent, ForwardRequest, Node, Trace, ValueId};
+use convscope_runtime::network::{BackwardRequest, Extent, ForwardRequest, Node, Trace, ValueId};
 use convscope_runtime::{Composite, Keep, Shape, Tensor};
 
 use crate::engine::Engine;
@@ -265,9 +265,9 @@ impl Work<'_> {
         }
         let signal = Tensor::new(network.value(value).shape_for(units.len()), signal)?;
         let starts = [(value, signal)];
-        let how = (&starts[..], self.composite, self.to);
+        let request = BackwardRequest { starts: &starts, composite: self.composite, to: self.to };
         let go_on = || self.engine.check_cancelled();
-        let arrived = network.backward_while(backend, &trace, how, &go_on)?;
+        let arrived = network.backward_while(backend, &trace, request, &go_on)?;
         arrived.iter().map(|tensor| Ok(tensor.to_host()?)).collect()
     }
 }

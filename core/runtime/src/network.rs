@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use backward::BackwardRequest;
 pub use builder::NetworkBuilder;
 pub use field::Field;
 pub use forward::{ForwardRequest, GoOn};

@@ -6,10 +6,11 @@
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
+use std::hint::black_box;
 
 use convscope_runtime::layer::{Convolution, DeltaInput, DeltaOutput, Linear, MaxPooling};
 use convscope_runtime::{
-    CpuBackend, Deltas, Keep, Layer, Region, Regions, Rounding, Shape, Tensor, Window,
+    CpuBackend, Deltas, Keep, Layer, Region, Regions, Rounding, Shape, Window,
 };
 use criterion::{Criterion, Throughput};
 
@@ -249,6 +250,21 @@ fn operations(multiply_adds: usize) -> Throughput {
     Throughput::Elements(2 * multiply_adds as u64)
 }
 
+/// Times changed cells against whole maps of the same cases, given what each works on.
+fn compared(
+    criterion: &mut Criterion<CpuTime>,
+    name: &str,
+    [deltas, whole]: [Throughput; 2],
+    mut by_deltas: impl FnMut(),
+    mut as_a_whole: impl FnMut(),
+) {
+    let mut group = criterion.benchmark_group(format!("incremental/{name}"));
+    group.throughput(deltas);
+    group.bench_function("deltas", |bencher| bencher.iter(&mut by_deltas));
+    group.throughput(whole);
+    group.bench_function("whole", |bencher| bencher.iter(&mut as_a_whole));
+}
+
 fn filtering(
     criterion: &mut Criterion<CpuTime>,
     name: &str,
@@ -261,21 +277,16 @@ fn filtering(
     let layer = Convolution::new(weights, None, geometry(kernel, stride, padding, groups)).unwrap();
     let layer = layer.placed(backend).unwrap().unwrap();
     let pairs = channels / groups * filters;
-    let mut group = criterion.benchmark_group(format!("incremental/{name}"));
-    group.throughput(operations(pairs * taps(&window(kernel, stride, padding), [regions, output])));
+    let outputs = TOGETHER * output.size()[0] * output.size()[1];
+    let taps = taps(&window(kernel, stride, padding), [regions, output]);
+    let work = [taps, kernel * kernel * outputs].map(|taps| operations(pairs * taps));
     let deltas = changes(backend, channels, regions);
     let inputs = [DeltaInput::Changed { deltas: &deltas, clean: None }];
     let made = DeltaOutput { regions: output, channels: filters, clean: None };
-    group.bench_function("deltas", |bencher| {
-        bencher.iter(|| layer.forward_deltas(backend, &inputs, &made).unwrap());
-    });
     let whole = LazyCell::new(|| blocked(backend, &tensor([TOGETHER, channels, size, size])));
-    let outputs = TOGETHER * output.size()[0] * output.size()[1];
-    group.throughput(operations(pairs * kernel * kernel * outputs));
-    group.bench_function("whole", |bencher| {
-        let whole: &Tensor = &whole;
-        bencher.iter(|| layer.forward(backend, &[whole], Keep::Output).unwrap());
-    });
+    let by_deltas = || drop(black_box(layer.forward_deltas(backend, &inputs, &made).unwrap()));
+    let as_a_whole = || drop(black_box(layer.forward(backend, &[&whole], Keep::Output).unwrap()));
+    compared(criterion, name, work, by_deltas, as_a_whole);
 }
 
 fn max_pooling(
@@ -291,22 +302,16 @@ fn max_pooling(
     let maps = |batch: usize| blocked(backend, &tensor([batch, channels, height, width]));
     let clean = maps(1);
     let (pooled, _) = layer.forward(backend, &[&clean], Keep::Output).unwrap();
-    let bytes = |cells: usize| Throughput::Bytes(4 * (channels * cells) as u64);
-    let mut group = criterion.benchmark_group(format!("incremental/{name}"));
-    group.throughput(bytes(regions.cells() + output.cells()));
+    let size = output.size();
+    let cells = [regions.cells() + output.cells(), TOGETHER * (height * width + size[0] * size[1])];
+    let work = cells.map(|cells| Throughput::Bytes(4 * (channels * cells) as u64));
     let deltas = changes(backend, channels, regions);
     let inputs = [DeltaInput::Changed { deltas: &deltas, clean: Some(&clean) }];
     let made = DeltaOutput { regions: output, channels, clean: Some(&pooled) };
-    group.bench_function("deltas", |bencher| {
-        bencher.iter(|| layer.forward_deltas(backend, &inputs, &made).unwrap());
-    });
     let whole = LazyCell::new(|| maps(TOGETHER));
-    let size = output.size();
-    group.throughput(bytes(TOGETHER * (height * width + size[0] * size[1])));
-    group.bench_function("whole", |bencher| {
-        let whole: &Tensor = &whole;
-        bencher.iter(|| layer.forward(backend, &[whole], Keep::Output).unwrap());
-    });
+    let by_deltas = || drop(black_box(layer.forward_deltas(backend, &inputs, &made).unwrap()));
+    let as_a_whole = || drop(black_box(layer.forward(backend, &[&whole], Keep::Output).unwrap()));
+    compared(criterion, name, work, by_deltas, as_a_whole);
 }
 
 fn fully_connected(
@@ -323,16 +328,9 @@ fn fully_connected(
     let lists: Vec<Deltas> =
         lists.iter().map(|regions| changes(backend, channels, regions)).collect();
     let lists: Vec<&Deltas> = lists.iter().collect();
-    let mut group = criterion.benchmark_group(format!("incremental/{name}"));
-    group.throughput(operations(cells * channels * outputs));
-    group.bench_function("deltas", |bencher| {
-        let layer = &*layer;
-        bencher.iter(|| layer.forward_whole_deltas(backend, &lists).unwrap());
-    });
+    let work = [cells * channels, HEAD * inputs].map(|inputs| operations(inputs * outputs));
     let rows = LazyCell::new(|| tensor(Shape::from([HEAD, inputs])));
-    group.throughput(operations(HEAD * inputs * outputs));
-    group.bench_function("whole", |bencher| {
-        let (layer, rows): (_, &Tensor) = (&*layer, &rows);
-        bencher.iter(|| layer.forward(backend, &[rows], Keep::Output).unwrap());
-    });
+    let by_deltas = || drop(black_box(layer.forward_whole_deltas(backend, &lists).unwrap()));
+    let as_a_whole = || drop(black_box(layer.forward(backend, &[&rows], Keep::Output).unwrap()));
+    compared(criterion, name, work, by_deltas, as_a_whole);
 }

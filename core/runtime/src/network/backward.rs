@@ -6,6 +6,17 @@ use std::collections::BTreeMap;
 use super::{GoOn, Network, NetworkError, Node, NodeId, Trace, ValueId};
 use crate::{Backend, Binary, Composite, LayerError, Reads, Record, Tensor};
 
+/// What a way back starts with, how layers carry it, and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct BackwardRequest<'a> {
+    /// Signals, and the values at which they start.
+    pub starts: &'a [(ValueId, Tensor)],
+    /// The rules of the layers.
+    pub composite: &'a Composite,
+    /// The values to which signals are carried.
+    pub to: &'a [ValueId],
+}
+
 impl Network {
     /// Carries signals back through a recorded forward pass by a composite of rules, and returns
     /// what arrives at the values `to`; zeros where nothing does.
@@ -28,7 +39,8 @@ impl Network {
         composite: &Composite,
         to: &[ValueId],
     ) -> Result<Vec<Tensor>, NetworkError> {
-        self.backward_while(backend, trace, (starts, composite, to), &|| Ok(()))
+        let request = BackwardRequest { starts, composite, to };
+        self.backward_while(backend, trace, request, &|| Ok(()))
     }
 
     /// Runs [`backward`](Self::backward), and asks `go_on` before every layer.
@@ -39,9 +51,10 @@ impl Network {
         &self,
         backend: &dyn Backend,
         trace: &Trace,
-        (starts, composite, to): (&[(ValueId, Tensor)], &Composite, &[ValueId]),
+        request: BackwardRequest<'_>,
         go_on: GoOn<'_, E>,
     ) -> Result<Vec<Tensor>, E> {
+        let BackwardRequest { starts, composite, to } = request;
         if let Some(name) =
             composite.names().find(|name| self.nodes.iter().all(|n| n.name != *name))
         {

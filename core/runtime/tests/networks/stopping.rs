@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use convscope_runtime::network::{Cover, GoOn, Wanted};
+use convscope_runtime::network::{BackwardRequest, Cover, GoOn, Wanted};
 use convscope_runtime::{
     Composite, CpuBackend, ForwardRequest, Keep, NetworkError, Region, Tensor,
 };
@@ -69,9 +69,10 @@ fn passes_stop_before_whichever_layer_they_are_told_to() {
         let trace = network.forward(&backend, &images, &request).unwrap();
         let signal = Tensor::filled(trace.value(captures[1]).unwrap().shape().clone(), 1.0);
         let (starts, composite) = ([(captures[1], signal)], Composite::default());
+        let (starts, composite, to) = (&starts, &composite, network.inputs());
+        let request = BackwardRequest { starts, composite, to };
         let backward = stops_at_every_question(|go_on| {
-            let how = (&starts[..], &composite, network.inputs());
-            network.backward_while(&backend, &trace, how, go_on).map(drop)
+            network.backward_while(&backend, &trace, request, go_on).map(drop)
         });
         assert!((1..=layers).contains(&backward), "{backward} of {layers}: {words}");
     }
